@@ -1,0 +1,42 @@
+# Everything is done in an environment of the project's own: .venv, with locked versions.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: plan test lint types bench reports dist lock clean check-long
+plan: .venv/ready  ## the main job: an interval from 1,442 lifetimes of real machines
+	$(BIN)/ckptsim plan scenarios/gcp-preemptible.toml
+
+test: lint types .venv/ready
+	$(BIN)/pytest -n auto -m "not slow"
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+check-long: .venv/ready  ## the slow tests; see tests/README.md for the last recorded result
+	$(BIN)/pytest -n auto -m slow
+
+bench: .venv/ready  ## speed, as ratios; writes reports/bench.md
+	$(BIN)/python tests/bench.py
+
+reports: .venv/ready  ## remakes reports/ from scenarios/
+	$(BIN)/python scenarios/make_reports.py
+
+dist: .venv/ready
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+lock: .venv/ready  ## after changing a dependency in pyproject.toml
+	$(BIN)/pip install -q uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --no-annotate --no-header pyproject.toml -o requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
