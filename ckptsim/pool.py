@@ -1,0 +1,52 @@
+"""Who goes where: waiting jobs in the order of their numbers, onto the free slot with the lowest.
+
+HTCondor's queue order among jobs of one user and priority is that of submission, and a job that
+was evicted keeps its place (condor_q's job ids); so a job's number is its place in the queue.
+"""
+
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+UNCLAIMED = -1
+
+
+class Pool(NamedTuple):
+    """Two heaps of numbers, and for each slot when its claim began (UNCLAIMED: it has none)."""
+
+    waiting: list[int]
+    free: list[int]
+    claimed: list[int]
+
+
+def opened(slots: int) -> Pool:
+    """A pool of free slots and no jobs."""
+    return Pool([], list(range(slots)), [UNCLAIMED] * slots)
+
+
+def wait(pool: Pool, job: int) -> None:
+    """The job asks for a slot."""
+    heappush(pool.waiting, job)
+
+
+def give_back(pool: Pool, slot: int) -> None:
+    """The slot is free again."""
+    heappush(pool.free, slot)
+
+
+def unclaim(pool: Pool, slot: int) -> None:
+    """The lease ended other than by the job's completion, so the claim is gone (rules 2.6)."""
+    pool.claimed[slot] = UNCLAIMED
+
+
+def can_match(pool: Pool) -> bool:
+    """Is there a job for a slot?"""
+    return len(pool.waiting) > 0 and len(pool.free) > 0
+
+
+def match(pool: Pool, now: int, claim_worklife: int) -> tuple[int, int]:
+    """The next job and its slot; a claim within its worklife is kept, else a new one begins."""
+    job, slot = heappop(pool.waiting), heappop(pool.free)
+    claimed = pool.claimed[slot]
+    if claimed == UNCLAIMED or now - claimed > claim_worklife:
+        pool.claimed[slot] = now
+    return job, slot

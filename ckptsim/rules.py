@@ -1,0 +1,259 @@
+"""The life of a self-checkpointing job on one lease after another; all its rules are in this file.
+
+A driver reports what happened and when (`step`); the rules say what the job does next and until
+when (`Job.until`). No clock, no chance, no input or output: the time is passed in, lengths of
+costs and the fate of a lease are given, and a new value comes back. So the SimPy driver, a
+compiled one and one with real processes can share them.
+
+Theory of operation. A job placed on a slot fetches its input, starts (cold) or restarts from its
+last committed checkpoint, and then goes round: compute for an interval, write a checkpoint,
+transfer it, restart in place. A checkpoint counts when its transfer is complete, not when it is
+written (HTCondor commits the spool only when all files are in: htcondor-observed.md B12, B17).
+What was computed since is lost when the lease ends. A lease ends in one of these ways:
+
+  EXPIRED      the runtime limit was reached; nothing more is transferred (E31-E33)
+  WARNED       soft kill: the job ends at once, whatever its exit code (C21), but a transfer on the
+               wire goes on (C26) until it is complete or
+  EVICTED      hard kill, the grace after the soft one; cuts the transfer off (C26, `-fast`)
+  POWERED_OFF  the machine is gone; the access point waits out the contact lease (F35) and only
+               then queues the job again
+  by itself    the job completed, left early because no further checkpoint fits before the limit,
+               or was rescheduled after a checkpoint because its claim is past CLAIM_WORKLIFE (D28)
+
+Phases that take no time are passed through at once and never show. Times are integer nanoseconds.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+NEVER = 2**62
+"""A time that does not come: 146 years. Sums of two still fit into 64 bits."""
+
+FRUITLESS_LEASES_MAX = 10_000
+"""A job that commits nothing in so many leases in a row is said never to finish."""
+
+
+class Phase(IntEnum):
+    """What a job is doing."""
+
+    QUEUED = 0
+    FETCHING = 1  # input transfer
+    STARTING = 2  # cold: there is no checkpoint yet
+    RESTARTING = 3  # from a checkpoint, at the start of a lease
+    COMPUTING = 4
+    WRITING = 5
+    TRANSFERRING = 6
+    RESUMING = 7  # restart in place, after a checkpoint
+    VACATING = 8  # soft-killed, with a transfer still on the wire
+    DISCONNECTED = 9  # the slot is dead, the access point does not know
+    COMPLETED = 10
+    STRANDED = 11  # can never finish
+
+
+class Event(IntEnum):
+    """What a driver may report. Of two events at one instant the lower comes first."""
+
+    ELAPSED = 0  # the phase took its full length
+    EXPIRED = 1
+    WARNED = 2
+    EVICTED = 3
+    POWERED_OFF = 4
+    PLACED = 5
+
+
+class Costs(NamedTuple):
+    """How long each cost takes in one round of compute, write, transfer, restart."""
+
+    input: int
+    cold_start: int
+    restart_lease: int
+    restart_in_place: int
+    write: int
+    transfer: int
+
+
+class Plan(NamedTuple):
+    """What stays the same for all of a job's life."""
+
+    work: int  # computation in all; NEVER for a job without end
+    interval: int  # computation between two checkpoints
+    last_checkpoint: bool  # is one written after the last block too?
+    leave_early: bool
+    claim_worklife: int
+    least: Costs  # the least each cost can be: what can never fit is told by these
+    usual: Costs  # the mean of each: a job that leaves early reckons with these
+    lease_longest: int  # no lease can be longer
+    fruitless_max: int
+
+
+class Lease(NamedTuple):
+    """The fate of one stay on a slot, as instants; NEVER for what will not happen."""
+
+    claimed: int  # when the claim began that this stay is part of
+    expires: int
+    warned: int
+    evicted: int
+    powered_off: int
+    noticed: int  # when the contact lease of a powered-off machine is over
+
+
+class Job(NamedTuple):
+    """A job's state."""
+
+    phase: Phase
+    since: int  # when this phase began
+    until: int  # when it ends if nothing cuts it short
+    saved: int  # committed work
+    unsaved: int  # work computed, in a checkpoint that is not committed yet
+    checkpoints: int  # committed so far
+    fruitless: int  # leases in a row that have committed nothing
+
+
+def submitted(plan: Plan, now: int, checkpoints: int = 0) -> Job:
+    """A job as it enters the queue; with `checkpoints` it has one to restart from."""
+    return requeued(plan, Job(Phase.COMPLETED, now, now, 0, 0, checkpoints, -1), now)
+
+
+def on_slot(phase: Phase) -> bool:
+    """Does a job in this phase hold a slot?"""
+    return Phase.QUEUED < phase < Phase.COMPLETED
+
+
+def upcoming(job: Job, lease: Lease) -> tuple[int, Event]:
+    """When the next event comes to a job on a slot, and which."""
+    at, event = job.until, Event.ELAPSED
+    if job.phase == Phase.DISCONNECTED:
+        return at, event
+    if lease.expires < at:
+        at, event = lease.expires, Event.EXPIRED
+    if job.phase == Phase.VACATING:
+        if lease.evicted < at:
+            at, event = lease.evicted, Event.EVICTED
+    elif lease.warned < at:
+        at, event = lease.warned, Event.WARNED
+    if lease.powered_off < at:
+        at, event = lease.powered_off, Event.POWERED_OFF
+    return at, event
+
+
+def step(plan: Plan, costs: Costs, lease: Lease, job: Job, event: Event, now: int) -> Job:
+    """The job after `event`, which happened at `now`; phases without length are passed through."""
+    job = turned(plan, costs, lease, job, event, now)
+    while job.until == now:
+        job = finished(plan, costs, lease, job, now)
+    return job
+
+
+def turned(plan: Plan, costs: Costs, lease: Lease, job: Job, event: Event, now: int) -> Job:
+    assert job.since <= now <= job.until
+    match event:
+        case Event.ELAPSED:
+            assert now == job.until
+            return finished(plan, costs, lease, job, now)
+        case Event.PLACED:
+            assert job.phase == Phase.QUEUED
+            return entered(Phase.FETCHING, costs.input, job, now)
+    assert on_slot(job.phase)
+    match event:
+        case Event.WARNED if job.phase == Phase.TRANSFERRING:
+            return entered(Phase.VACATING, job.until - now, job, now)
+        case Event.POWERED_OFF:
+            return disconnected(lease, job, now)
+    return requeued(plan, job, now)
+
+
+def finished(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
+    """The job after its phase took its full length."""
+    match job.phase:
+        case Phase.COMPUTING:
+            return computed(plan, costs, job, now)
+        case Phase.WRITING:
+            return entered(Phase.TRANSFERRING, costs.transfer, job, now)
+        case Phase.TRANSFERRING:
+            return committed(plan, costs, lease, job, now)
+        case Phase.RESUMING | Phase.STARTING | Phase.RESTARTING:
+            return entered(Phase.COMPUTING, block(plan, job.saved), job, now)
+        case Phase.FETCHING if job.checkpoints == 0:
+            return entered(Phase.STARTING, costs.cold_start, job, now)
+        case Phase.FETCHING:
+            return entered(Phase.RESTARTING, costs.restart_lease, job, now)
+        case Phase.VACATING:
+            return requeued(plan, credited(job), now)
+    assert job.phase == Phase.DISCONNECTED
+    return requeued(plan, job, now)
+
+
+def block(plan: Plan, saved: int) -> int:
+    """Computation up to the next checkpoint or the end."""
+    return min(plan.interval, plan.work - saved)
+
+
+def entered(phase: Phase, length: int, job: Job, now: int) -> Job:
+    return Job(phase, now, now + length, job.saved, job.unsaved, job.checkpoints, job.fruitless)
+
+
+def computed(plan: Plan, costs: Costs, job: Job, now: int) -> Job:
+    done = block(plan, job.saved)
+    if job.saved + done == plan.work and not plan.last_checkpoint:
+        return completed(plan, job, now)
+    return Job(
+        Phase.WRITING, now, now + costs.write, job.saved, done, job.checkpoints, job.fruitless
+    )
+
+
+def committed(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
+    """The checkpoint is safe: end, leave the slot, or restart in place."""
+    job = credited(job)
+    if job.saved == plan.work:
+        return completed(plan, job, now)
+    if claim_is_closing(plan, lease, now) or (
+        plan.leave_early and nothing_fits(plan, lease, job, now)
+    ):
+        return requeued(plan, job, now)
+    return entered(Phase.RESUMING, costs.restart_in_place, job, now)
+
+
+def credited(job: Job) -> Job:
+    saved = job.saved + job.unsaved
+    return Job(job.phase, job.since, job.until, saved, 0, job.checkpoints + 1, -1)
+
+
+def completed(plan: Plan, job: Job, now: int) -> Job:
+    return Job(Phase.COMPLETED, now, NEVER, plan.work, 0, job.checkpoints, 0)
+
+
+def claim_is_closing(plan: Plan, lease: Lease, now: int) -> bool:
+    """After each checkpoint the claim must be reactivable, else the job is rescheduled (1025)."""
+    return now - lease.claimed > plan.claim_worklife
+
+
+def nothing_fits(plan: Plan, lease: Lease, job: Job, now: int) -> bool:
+    """Would the limit come before anything more could be committed?"""
+    return now + plan.usual.restart_in_place + gain(plan, plan.usual, job.saved) > lease.expires
+
+
+def gain(plan: Plan, costs: Costs, saved: int) -> int:
+    """Slot time from beginning to compute to the next commit or the job's end."""
+    done = block(plan, saved)
+    if saved + done == plan.work and not plan.last_checkpoint:
+        return done
+    return done + costs.write + costs.transfer
+
+
+def disconnected(lease: Lease, job: Job, now: int) -> Job:
+    return Job(Phase.DISCONNECTED, now, lease.noticed, job.saved, 0, job.checkpoints, job.fruitless)
+
+
+def requeued(plan: Plan, job: Job, now: int) -> Job:
+    """The job off its slot: queued again, or stranded if it can never commit anything more."""
+    fruitless = job.fruitless + 1
+    stranded = hopeless(plan, job) or fruitless >= plan.fruitless_max
+    phase = Phase.STRANDED if stranded else Phase.QUEUED
+    return Job(phase, now, NEVER, job.saved, 0, job.checkpoints, fruitless)
+
+
+def hopeless(plan: Plan, job: Job) -> bool:
+    """Is even the longest lease with the least costs too short for the next commit?"""
+    least = plan.least
+    start = least.cold_start if job.checkpoints == 0 else least.restart_lease
+    return least.input + start + gain(plan, least, job.saved) > plan.lease_longest

@@ -1,0 +1,240 @@
+"""The rules by hand: short stories with round numbers, one a rule; times are plain integers."""
+
+import pytest
+
+from ckptsim import ledger
+from ckptsim.ledger import Category
+from ckptsim.rules import (
+    NEVER,
+    Costs,
+    Event,
+    Job,
+    Lease,
+    Phase,
+    Plan,
+    on_slot,
+    step,
+    submitted,
+    upcoming,
+)
+
+FREE = Costs(0, 0, 0, 0, 0, 0)
+COSTS = Costs(input=3, cold_start=1, restart_lease=2, restart_in_place=1, write=4, transfer=5)
+ENDLESS = Lease(0, NEVER, NEVER, NEVER, NEVER, NEVER)
+
+
+def plan(costs=COSTS, **given):
+    usual = {
+        "work": 100,
+        "interval": 40,
+        "last_checkpoint": False,
+        "leave_early": False,
+        "claim_worklife": NEVER,
+        "least": costs,
+        "usual": costs,
+        "lease_longest": NEVER,
+        "fruitless_max": NEVER,
+    }
+    return Plan(**usual | given)
+
+
+def ends(limit=NEVER, warned=NEVER, grace=0, powered_off=NEVER, contact_lease=0):
+    return Lease(0, limit, warned, warned + grace, powered_off, powered_off + contact_lease)
+
+
+def story(plan, lease, costs=COSTS, job=None):
+    """One lease, placed at 0: (time, event, phase, saved) of each event, and the ledger."""
+    job = job or submitted(plan, 0)
+    told, books = [], ledger.opened()
+    now, event = 0, Event.PLACED
+    while True:
+        before, job = job, step(plan, costs, lease, job, event, now)
+        ledger.charge(books, before, event, job)
+        told.append((now, event.name, job.phase.name, job.saved))
+        if not on_slot(job.phase):
+            return told, {Category(n).name: time for n, time in enumerate(books) if time}
+        now, event = upcoming(job, lease)
+
+
+def test_a_life_without_interruption():
+    told, books = story(plan(), ENDLESS)
+    assert told == [
+        (0, "PLACED", "FETCHING", 0),
+        (3, "ELAPSED", "STARTING", 0),
+        (4, "ELAPSED", "COMPUTING", 0),
+        (44, "ELAPSED", "WRITING", 0),
+        (48, "ELAPSED", "TRANSFERRING", 0),
+        (53, "ELAPSED", "RESUMING", 40),
+        (54, "ELAPSED", "COMPUTING", 40),
+        (94, "ELAPSED", "WRITING", 40),
+        (98, "ELAPSED", "TRANSFERRING", 40),
+        (103, "ELAPSED", "RESUMING", 80),
+        (104, "ELAPSED", "COMPUTING", 80),
+        (124, "ELAPSED", "COMPLETED", 100),  # the last block writes no checkpoint
+    ]
+    assert books == {
+        "USEFUL": 100,
+        "WRITE": 8,
+        "TRANSFER": 10,
+        "COLD_START": 1,
+        "RESTART_IN_PLACE": 2,
+        "INPUT": 3,
+    }
+
+
+def test_the_last_block_may_write_a_checkpoint_too():
+    told, _ = story(plan(last_checkpoint=True), ENDLESS)
+    assert told[-3:] == [
+        (124, "ELAPSED", "WRITING", 80),
+        (128, "ELAPSED", "TRANSFERRING", 80),
+        (133, "ELAPSED", "COMPLETED", 100),
+    ]
+
+
+def test_a_job_with_a_checkpoint_restarts_from_it():
+    told, _ = story(plan(), ENDLESS, job=Job(Phase.QUEUED, 0, NEVER, 40, 0, 1, 0))
+    assert told[:3] == [
+        (0, "PLACED", "FETCHING", 40),
+        (3, "ELAPSED", "RESTARTING", 40),
+        (5, "ELAPSED", "COMPUTING", 40),
+    ]
+
+
+def test_what_costs_nothing_takes_no_step():
+    told, books = story(plan(FREE), ENDLESS, FREE)
+    assert told == [
+        (0, "PLACED", "COMPUTING", 0),
+        (40, "ELAPSED", "COMPUTING", 40),
+        (80, "ELAPSED", "COMPUTING", 80),
+        (100, "ELAPSED", "COMPLETED", 100),
+    ]
+    assert books == {"USEFUL": 100}
+
+
+@pytest.mark.parametrize(
+    ("when", "phase", "saved", "lost"),
+    [
+        (2, "FETCHING", 0, 0),
+        (20, "COMPUTING", 0, 16),
+        (46, "WRITING", 0, 40),
+        (50, "TRANSFERRING", 0, 40),  # written, but not transferred: it does not count
+        (53, "TRANSFERRING", 40, 0),  # complete in the same instant: it does
+        (60, "COMPUTING", 40, 6),
+    ],
+)
+def test_an_eviction_loses_what_is_not_transferred(when, phase, saved, lost):
+    told, books = story(plan(), ends(warned=when))
+    assert [row[2] for row in told if row[0] < when][-1] == phase
+    assert told[-1][2:] == ("QUEUED", saved)
+    assert books.get("LOST_EVICTION", 0) == lost
+    assert sum(books.values()) == when
+
+
+def test_the_grace_lets_a_transfer_on_the_wire_finish():
+    told, books = story(plan(), ends(warned=50, grace=3))
+    assert told[-2:] == [(50, "WARNED", "VACATING", 0), (53, "ELAPSED", "QUEUED", 40)]
+    assert (books["TRANSFER"], books["VACATING"]) == (2, 3)
+
+
+def test_the_hard_kill_cuts_the_transfer_off():
+    told, books = story(plan(), ends(warned=50, grace=2))
+    assert told[-2:] == [(50, "WARNED", "VACATING", 0), (52, "EVICTED", "QUEUED", 0)]
+    assert (books["LOST_EVICTION"], books["VACATING"]) == (40, 2)
+
+
+def test_the_limit_is_no_soft_kill():
+    told, books = story(plan(), ends(limit=50, warned=51, grace=9))
+    assert told[-1] == (50, "EXPIRED", "QUEUED", 0)
+    assert books["LOST_LIMIT"] == 40
+
+
+def test_a_power_failure_is_noticed_late():
+    told, books = story(plan(), ends(powered_off=60, contact_lease=2400, limit=70))
+    assert told[-2:] == [(60, "POWERED_OFF", "DISCONNECTED", 40), (2460, "ELAPSED", "QUEUED", 40)]
+    assert (books["LOST_POWER_FAILURE"], books["DISCONNECTED"]) == (6, 2400)
+
+
+def test_ties_fall_as_the_events_are_numbered():
+    told, books = story(plan(), ends(limit=60, warned=60, powered_off=60))
+    assert told[-1] == (60, "EXPIRED", "QUEUED", 40)
+    assert books["LOST_LIMIT"] == 6
+
+
+def test_a_claim_past_its_worklife_reschedules_after_the_checkpoint():
+    told, books = story(plan(claim_worklife=60), ENDLESS)
+    assert told[-1] == (103, "ELAPSED", "QUEUED", 80)
+    assert not any(name.startswith("LOST") for name in books)
+    told, _ = story(plan(claim_worklife=103), ENDLESS)  # as old as its worklife is not older
+    assert told[-1] == (124, "ELAPSED", "COMPLETED", 100)
+
+
+def test_a_claim_counts_from_before_the_lease():
+    told, _ = story(plan(claim_worklife=60), Lease(-10, *ENDLESS[1:]))
+    assert told[-1] == (53, "ELAPSED", "QUEUED", 40)
+
+
+def test_leaving_early_when_no_further_checkpoint_fits():
+    at_103 = [(103, "ELAPSED", "QUEUED", 80)]
+    endless = {"work": NEVER, "leave_early": True}
+    assert story(plan(**endless), ends(limit=152))[0][-1:] == at_103
+    assert story(plan(**endless), ends(limit=153))[0][-1] == (153, "ELAPSED", "QUEUED", 120)
+    told, _ = story(plan(leave_early=True), ends(limit=124))  # the end of the work fits
+    assert told[-1] == (124, "ELAPSED", "COMPLETED", 100)
+
+
+def test_355_minutes_in_six_hours_commit_once_and_never_again():
+    costs = Costs(0, 0, 5, 0, 4, 1)
+    the_plan = plan(costs, work=1440, interval=355, lease_longest=360)
+    told, books = story(the_plan, ends(limit=360), costs)
+    assert told[-1] == (360, "EXPIRED", "STRANDED", 355)
+    assert books == {"USEFUL": 355, "WRITE": 4, "TRANSFER": 1}
+
+
+def test_a_job_that_fits_nowhere_is_stranded_before_it_starts():
+    assert submitted(plan(lease_longest=52), 0).phase == Phase.STRANDED
+    assert submitted(plan(lease_longest=53), 0).phase == Phase.QUEUED
+
+
+def test_a_job_that_only_loses_is_given_up():
+    the_plan = plan(fruitless_max=2)
+    once = step(the_plan, COSTS, ends(warned=2), running(the_plan, 0), Event.WARNED, 2)
+    assert (once.phase, once.fruitless) == (Phase.QUEUED, 1)
+    again = step(the_plan, COSTS, ENDLESS, once, Event.PLACED, 10)
+    twice = step(the_plan, COSTS, ends(warned=11), again, Event.WARNED, 11)
+    assert (twice.phase, twice.fruitless) == (Phase.STRANDED, 2)
+
+
+def test_a_commit_makes_a_lease_fruitful():
+    the_plan = plan(fruitless_max=2)
+    job = submitted(the_plan, 0)._replace(fruitless=1)
+    told = []
+    event, now, lease = Event.PLACED, 0, ends(warned=60)
+    while not told or on_slot(job.phase):
+        job = step(the_plan, COSTS, lease, job, event, now)
+        told.append(job.fruitless)
+        now, event = upcoming(job, lease)
+    assert (told[0], told[-1]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "now"),
+    [
+        (Event.PLACED, 5),  # on a slot already
+        (Event.ELAPSED, 5),  # before its time
+        (Event.WARNED, 45),  # after the phase should have ended
+        (Event.WARNED, -1),
+    ],
+)
+def test_an_event_that_cannot_be_is_refused(event, now):
+    job = running(plan(), 0)
+    with pytest.raises(AssertionError):
+        step(plan(), COSTS, ENDLESS, job, event, now)
+
+
+def test_a_queued_job_cannot_be_evicted():
+    with pytest.raises(AssertionError):
+        step(plan(), COSTS, ENDLESS, submitted(plan(), 0), Event.WARNED, 5)
+
+
+def running(the_plan, now):
+    return step(the_plan, COSTS, ENDLESS, submitted(the_plan, now), Event.PLACED, now)
