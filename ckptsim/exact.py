@@ -1,0 +1,337 @@
+"""The value of a fixed interval without sampling fates: renewal sums over a lease's commits.
+
+One job, one lease: a start, then compute τ, write, transfer, restart in place, again and again;
+commit i is safe at e_i. With X the age at which the slot is taken back, P the age at which its
+power fails and S their survival, the lease commits τ Σ S_X(x_i) S_P(e_i), where x_i = e_i, or as
+much earlier as the grace lets a transfer outlive the soft kill; only e_i ≤ limit count (theory.md
+§2). A lease also ends by itself: after a commit past the claim's worklife, or, if the job leaves
+early, after the last that can be committed before the limit. A whole job is a recursion over the
+blocks it still has to do (theory.md §4).
+
+Fates are integrated, not sampled. Where all costs are constant, the whole is exact; random costs
+are sampled, the same for every interval, and a standard error says what that leaves open.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import inf, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ckptsim.lifetimes import Constant, Law, Never
+from ckptsim.rules import NEVER, Costs
+from ckptsim.scenario import Scenario
+from ckptsim.units import SECOND, nanoseconds
+from ckptsim.world import cost_laws, unless_none
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]  # nanoseconds
+Flags = NDArray[np.bool_]
+
+PATHS_MOST = 2_000  # samples of random costs; fewer of long leases, whose sums vary less
+PATHS_A_STREAM = 50
+CELLS = 40_000  # paths times rounds
+NEGLIGIBLE = 1e-13  # a lease without a limit is followed until so few are left
+ROUNDS_MAX = 100_000  # and not for more commits than this
+IMPOSSIBLE = 1e-12  # a job that commits something in fewer leases than this never finishes
+PANELS = 2_048  # of the quadrature; the laws' own kinks come on top
+STEPS = 32  # of the quadrature within one transfer
+LEASE_COSTS = 3  # the first of `Costs` come once a lease, the others every round
+EXACT_STREAMS = 2**31  # so that no stream of the simulation has the same key
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
+
+
+class Value(NamedTuple):
+    """What an interval is worth to a lease that starts from a checkpoint in a job without end."""
+
+    interval: int  # ns
+    fitting: int | None  # checkpoints in a lease that only the limit ends, at usual costs
+    checkpoints: float  # committed in a lease, mean
+    work_s: float  # committed in a lease, mean
+    lease_s: float  # slot time of a lease, mean
+    gap_s: float  # mean time from a lease to the next
+    work_se_s: float  # standard error of work_s from sampled costs; 0 if all costs are constant
+
+    @property
+    def useful_fraction(self) -> float:
+        """Committed work / slot time."""
+        return self.work_s / self.lease_s
+
+    @property
+    def useful_fraction_with_gap(self) -> float:
+        """Committed work / (slot time + gaps)."""
+        return self.work_s / (self.lease_s + self.gap_s)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How leases end against the job's will; float seconds."""
+
+    evictions: Law
+    power_failures: Law
+    limit: float
+    grace: float
+    contact_lease: float
+
+    @cached_property
+    def horizon(self) -> float:
+        """No lease is longer, or so few that they do not count."""
+        last = np.array([1 - NEGLIGIBLE])
+        tails = [float(law.quantile(last)[0]) for law in (self.evictions, self.power_failures)]
+        return min(self.limit, *tails)
+
+    def outlived(self, evicted: Floats, powered_off: Floats) -> Floats:
+        """The probability that neither comes before these ages."""
+        return self.evictions.survival_left(evicted) * self.power_failures.survival_left(
+            powered_off
+        )
+
+    def lasting(self, until: Floats) -> Floats:
+        """Mean length of a lease that is left at `until`, or at its limit: ∫ S_X S_P."""
+        until = np.minimum(until, self.horizon)
+        edges, totals = self._table
+        panel = np.clip(np.searchsorted(edges, until, side="right") - 1, 0, len(edges) - 2)
+        return totals[panel] + self._integral(edges[panel], until)
+
+    def powered_off(self, until: Floats) -> Floats:
+        """Probability that a power failure ends a lease that would be left at `until`."""
+        if isinstance(self.power_failures, Never):
+            return np.zeros_like(until)
+        edges, _ = self._table
+        struck = np.minimum(until[..., None], edges)
+        falling = -np.diff(self.power_failures.survival_left(struck), axis=-1)
+        middle = (edges[1:] + edges[:-1]) / 2
+        total: Floats = (falling * self.evictions.survival(middle)).sum(axis=-1)
+        return total
+
+    @cached_property
+    def _table(self) -> tuple[Floats, Floats]:
+        """Edges of the quadrature's panels, and the integral of S_X S_P up to each."""
+        even = np.linspace(0, self.horizon, PANELS + 1)
+        near_zero = self.horizon * 0.5 ** np.arange(12, 40)  # where a Weibull may be steep
+        kinks = np.array(self.evictions.kinks() + self.power_failures.kinks())
+        edges = np.unique(np.concatenate([even, near_zero, kinks[kinks < self.horizon]]))
+        pieces = self._integral(edges[:-1], edges[1:])
+        return edges, np.concatenate([[0.0], np.cumsum(pieces)])
+
+    def _integral(self, start: Floats, end: Floats) -> Floats:
+        half = (end - start)[..., None] / 2
+        t = start[..., None] + half * (NODES + 1)
+        alive = self.evictions.survival(t) * self.power_failures.survival(t)
+        total: Floats = (alive * WEIGHTS * half).sum(axis=-1)
+        return total
+
+
+def ends_of(scenario: Scenario) -> Ends:
+    """The scenario's ways for a lease to end."""
+    slots = scenario.slots
+    return Ends(
+        slots.evictions,
+        slots.power_failures,
+        inf if slots.limit is None else slots.limit / SECOND,
+        slots.grace / SECOND,
+        slots.contact_lease / SECOND,
+    )
+
+
+class Rounds(NamedTuple):
+    """Costs in nanoseconds, one row a path; a single column serves every round."""
+
+    start: Times
+    write: Times
+    transfer: Times
+    restart: Times  # in place
+
+
+class Commits(NamedTuple):
+    """The commits of a lease that nothing cuts short, one row a path; ns from its start."""
+
+    sent: Times  # when the transfer began
+    safe: Times  # when it was complete: e_i
+    reached: Flags  # false where the lease has ended by itself before
+    left: Times  # one a path: when it ends by itself; NEVER where it does not
+
+
+class Solver:
+    """A scenario made ready: its laws, and the costs on which all intervals are compared."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.ends = ends_of(scenario)
+        self.limit = unless_none(scenario.slots.limit)
+        self.laws = cost_laws(scenario)
+        self.constant = all(isinstance(law, Constant) for law in self.laws)
+        self.usual = Costs(*(nanoseconds(law.mean) for law in self.laws))
+
+    def value(self, interval: int) -> Value:
+        """What this interval (ns) is worth."""
+        commits = self.commits(interval, self.rounds(self.rounds_most(interval)))
+        checkpoints = self.probabilities(commits).sum(axis=1)
+        work = checkpoints * (interval / SECOND)
+        return Value(
+            interval,
+            self.fitting(interval),
+            float(checkpoints.mean()),
+            float(work.mean()),
+            float(self.lengths(commits).mean()),
+            self.scenario.slots.gap.mean,
+            float(work.std(ddof=1) / sqrt(len(work))) if len(work) > 1 else 0.0,
+        )
+
+    def fitting(self, interval: int) -> int | None:
+        """Checkpoints in a lease that the slot ends by its limit alone; None if nothing ends it."""
+        if min(self.limit, self.threshold(interval)) == NEVER:
+            return None
+        commits = self.commits(interval, usual_rounds(self.usual, self.rounds_most(interval)))
+        return int((commits.reached & (commits.safe <= self.limit)).sum())
+
+    def rounds_most(self, interval: int) -> int:
+        """No lease has more rounds than this, or so few have that they do not count."""
+        least = sum(nanoseconds(law.lowest) for law in self.laws[3:])
+        last = min(self.ends.horizon * SECOND, self.threshold(interval) + interval)
+        return int(min(last / (interval + least) + 1, ROUNDS_MAX))
+
+    def threshold(self, interval: int) -> int:
+        """After a commit later than this in the lease the job is off the slot."""
+        theta = unless_none(self.scenario.slots.claim_worklife)
+        if self.scenario.job.leave_early and self.limit < NEVER:
+            usual = self.usual
+            again = usual.restart_in_place + interval + usual.write + usual.transfer
+            theta = min(theta, self.limit - again)
+        return theta
+
+    def rounds(self, count: int) -> Rounds:
+        """The costs of `count` rounds: as they are if constant, else the paths sampled."""
+        if self.constant:
+            return usual_rounds(self.usual, count)
+        paths = min(max(CELLS // count, PATHS_A_STREAM), PATHS_MOST)
+        paths -= paths % PATHS_A_STREAM
+        inputs, _, restart_lease, restart, write, transfer = (
+            self.sampled(law, number, paths, 1 if number < LEASE_COSTS else count)
+            for number, law in enumerate(self.laws)
+        )
+        return Rounds(inputs + restart_lease, write, transfer, restart)
+
+    def sampled(self, law: Law, number: int, paths: int, count: int) -> Times:
+        """Draws of the cost with this number in `Costs`, (paths, count)."""
+        rows = 1 << (count - 1).bit_length()  # few sizes, so that draws are made once
+        streams = [
+            uniforms(self.scenario.seed, (EXACT_STREAMS, number, stream), rows)[:count]
+            for stream in range(paths // PATHS_A_STREAM)
+        ]
+        seconds = law.quantile(np.concatenate(streams, axis=1).T)
+        return np.rint(seconds * SECOND).astype(np.int64)
+
+    def commits(self, interval: int, rounds: Rounds) -> Commits:
+        """When each commit of a lease is safe, if nothing cuts the lease short."""
+        cycle = interval + rounds.write + rounds.transfer
+        safe = rounds.start + np.cumsum(cycle, axis=1) + np.cumsum(rounds.restart, axis=1)
+        safe -= rounds.restart
+        late = safe > self.threshold(interval)
+        first = np.where(late.any(axis=1), late.argmax(axis=1), -1)
+        left = np.where(first >= 0, np.take_along_axis(safe, first[:, None], axis=1)[:, 0], NEVER)
+        return Commits(safe - rounds.transfer, safe, safe <= left[:, None], left)
+
+    def probabilities(self, commits: Commits) -> Floats:
+        """The probability of each commit, (paths, rounds)."""
+        sent, safe = commits.sent / SECOND, commits.safe / SECOND
+        enough = np.maximum(sent, safe - self.ends.grace)
+        counts = commits.reached & (commits.safe <= self.limit)
+        return np.where(counts, self.ends.outlived(enough, safe), 0.0)
+
+    def lengths(self, commits: Commits) -> Floats:
+        """The mean slot time of a lease, one a path; seconds."""
+        left, path = np.unique(commits.left, return_inverse=True)
+        total = self.until_left(left / SECOND)[path]
+        if self.ends.grace > 0 and (commits.safe > commits.sent).any():
+            total += self.vacating(commits)
+        return total
+
+    def until_left(self, left: Floats) -> Floats:
+        """The mean slot time of leases left at these ages, if no transfer outlives them."""
+        ends = self.ends
+        return ends.lasting(left) + ends.contact_lease * ends.powered_off(left)
+
+    def vacating(self, commits: Commits) -> Floats:
+        """What the transfers that outlive the soft kill add to a lease; midpoint rule, seconds."""
+        ends = self.ends
+        start = commits.sent / SECOND
+        stop = np.where(commits.reached, np.minimum(commits.safe, self.limit) / SECOND, start)
+        width = np.maximum(stop - start, 0.0)[..., None] / STEPS
+        edges = start[..., None] + width * np.arange(STEPS + 1)
+        middle = edges[..., :-1] + width / 2
+        warned_since = np.maximum(start[..., None], middle - ends.grace)
+        still = ends.evictions.survival_left(warned_since) - ends.evictions.survival(middle)
+        struck = -np.diff(ends.power_failures.survival_left(edges), axis=-1)
+        lasting = ends.power_failures.survival(middle) * width + ends.contact_lease * struck
+        total: Floats = (still * lasting).sum(axis=(-1, -2))
+        return total
+
+    def makespan(self, interval: int) -> float:
+        """Mean seconds from the first queueing to completion; inf where the job never finishes.
+
+        One job alone in the queue, all costs constant (theory.md §4).
+        """
+        work = self.scenario.job.work
+        assert self.constant
+        assert work is not None
+        blocks = -(-work // interval)
+        last = work - (blocks - 1) * interval
+        still = np.zeros(blocks + 1)  # mean time to completion with so many blocks to do
+        for count in range(1, blocks):
+            still[count] = self.lease_to_come(
+                interval, last, count, self.usual.restart_lease, still
+            )
+        total = self.lease_to_come(interval, last, blocks, self.usual.cold_start, still)
+        slots = self.scenario.slots
+        return total + (slots.gap.mean if slots.first_gap else 0.0)
+
+    def lease_to_come(
+        self, interval: int, last: int, blocks: int, start: int, still: Floats
+    ) -> float:
+        """Mean time to completion at the start of a lease with `blocks` to do, the last one short.
+
+        `still` holds the same for fewer blocks. A lease that commits nothing is followed by another
+        of its kind, so the mean is divided by the probability that one does commit something.
+        """
+        commits = self.commits_of_job(interval, last, blocks, start)
+        reaching = np.concatenate([[1.0], self.probabilities(commits)[0]])
+        exactly = reaching - np.append(reaching[1:], 0.0)  # so many commits, then the lease ends
+        done = reaching[-1] if len(reaching) == blocks + 1 else 0.0
+        fewer = still[blocks - np.arange(1, min(len(exactly), blocks))]
+        after = float((exactly[1 : len(fewer) + 1] * fewer).sum())
+        here = float(self.lengths(commits)[0]) + self.scenario.slots.gap.mean * (1 - done)
+        return inf if reaching[1] < IMPOSSIBLE else (here + after) / reaching[1]
+
+    def commits_of_job(self, interval: int, last: int, blocks: int, start: int) -> Commits:
+        """As `commits`, for a job with so many blocks to do; its completion counts as the last."""
+        costs, job = self.usual, self.scenario.job
+        count = min(blocks, self.rounds_most(interval) + 1)
+        rounds = np.arange(1, count + 1)
+        lengths = np.where(rounds == blocks, last, interval)
+        sending = np.where((rounds == blocks) & (not job.last_checkpoint), 0, costs.transfer)
+        writing = np.where((rounds == blocks) & (not job.last_checkpoint), 0, costs.write)
+        rest = (rounds - 1) * costs.restart_in_place
+        safe = costs.input + start + rest + np.cumsum(lengths + writing + sending)
+        leaves = safe > unless_none(self.scenario.slots.claim_worklife)
+        if job.leave_early:
+            leaves[:-1] |= safe[1:] > self.limit
+        leaves |= rounds == blocks
+        left = safe[leaves.argmax()] if leaves.any() else NEVER
+        return Commits((safe - sending)[None], safe[None], (safe <= left)[None], np.array([left]))
+
+
+@lru_cache(maxsize=2_000)
+def uniforms(seed: int, key: tuple[int, ...], rows: int) -> Floats:
+    """Uniform draws of a keyed stream, (rows, PATHS_A_STREAM); longer ones begin alike."""
+    stream = np.random.Philox(np.random.SeedSequence(seed, spawn_key=key))
+    return np.random.Generator(stream).random((rows, PATHS_A_STREAM))
+
+
+def usual_rounds(usual: Costs, count: int) -> Rounds:
+    """One path on which every cost is what it usually is."""
+    start = usual.input + usual.restart_lease
+    each = (usual.write, usual.transfer, usual.restart_in_place)
+    return Rounds(np.array([[start]]), *(np.full((1, count), cost) for cost in each))
