@@ -1,1 +1,1 @@
-"""How often should a long-running job checkpoint? See README.md; design and words: docs in README."""
+"""How often should a long-running job checkpoint, what does that cost, and how sure is that?"""

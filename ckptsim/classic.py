@@ -29,12 +29,12 @@ def daly_higher_order(c: float, M: float) -> float:  # noqa: N803
 
 
 def poisson_optimum(c: float, M: float) -> float:  # noqa: N803
-    """The exact optimum M(1 + W₀(−e^{−1−c/M})) of Daly's wall time; R and the work do not move it."""
+    """The exact optimum M(1 + W₀(−e^{−1−c/M})) of Daly's wall time; R does not move it."""
     from scipy.special import lambertw
 
     return M * (1 + float(lambertw(-exp(-1 - c / M)).real))
 
 
 def wall_time(work: float, interval: float, c: float, M: float, R: float) -> float:  # noqa: N803
-    """Daly's expected wall time M e^{R/M}(e^{(τ+c)/M} − 1) work/τ, a checkpoint after the last too."""
+    """Daly's expected wall time M e^{R/M}(e^{(τ+c)/M} − 1) work/τ, with a last checkpoint."""
     return M * exp(R / M) * expm1((interval + c) / M) * work / interval

@@ -41,8 +41,12 @@ def controlled_mean(values: Floats, control: Floats, control_mean: float) -> Est
     spread = float(control.var())
     if len(values) < 3 or spread == 0:
         return mean_of(values)
+    count, missed = len(values), float(control.mean()) - control_mean
     slope = float(np.cov(values, control, ddof=0)[0, 1]) / spread
-    return mean_of(values - slope * (control - control_mean))
+    residuals = values - values.mean() - slope * (control - control.mean())
+    variance = float((residuals**2).sum()) / (count - 2) * (1 + missed**2 / spread) / count
+    half_width = student(count - 2, CONFIDENCE) * sqrt(variance)
+    return Estimate(float(values.mean()) - slope * missed, half_width)
 
 
 def ratio_of(numerators: Floats, denominators: Floats) -> Estimate:

@@ -100,7 +100,7 @@ class Ends:
         if isinstance(self.power_failures, Never):
             return np.zeros_like(until)
         edges, _ = self._table
-        struck = np.minimum(until[..., None], edges)
+        struck = np.minimum(np.minimum(until, self.limit)[..., None], edges)
         falling = -np.diff(self.power_failures.survival_left(struck), axis=-1)
         middle = (edges[1:] + edges[:-1]) / 2
         total: Floats = (falling * self.evictions.survival(middle)).sum(axis=-1)
@@ -111,8 +111,10 @@ class Ends:
         """Edges of the quadrature's panels, and the integral of S_X S_P up to each."""
         even = np.linspace(0, self.horizon, PANELS + 1)
         near_zero = self.horizon * 0.5 ** np.arange(12, 40)  # where a Weibull may be steep
-        kinks = np.array(self.evictions.kinks() + self.power_failures.kinks())
-        edges = np.unique(np.concatenate([even, near_zero, kinks[kinks < self.horizon]]))
+        kinks = np.array([*self.evictions.kinks(), *self.power_failures.kinks(), self.horizon])
+        kinks = kinks[kinks <= self.horizon]
+        after = np.nextafter(kinks, inf)  # so that an atom has a panel to itself
+        edges = np.unique(np.concatenate([even, near_zero, kinks, after]))
         pieces = self._integral(edges[:-1], edges[1:])
         return edges, np.concatenate([[0.0], np.cumsum(pieces)])
 
@@ -190,8 +192,8 @@ class Solver:
     def rounds_most(self, interval: int) -> int:
         """No lease has more rounds than this, or so few have that they do not count."""
         least = sum(nanoseconds(law.lowest) for law in self.laws[3:])
-        last = min(self.ends.horizon * SECOND, self.threshold(interval) + interval)
-        return int(min(last / (interval + least) + 1, ROUNDS_MAX))
+        last = max(0, min(self.ends.horizon * SECOND, self.threshold(interval)))
+        return int(min(last / (interval + least) + 2, ROUNDS_MAX))  # one commit may come after it
 
     def threshold(self, interval: int) -> int:
         """After a commit later than this in the lease the job is off the slot."""
@@ -255,18 +257,37 @@ class Solver:
         return ends.lasting(left) + ends.contact_lease * ends.powered_off(left)
 
     def vacating(self, commits: Commits) -> Floats:
-        """What the transfers that outlive the soft kill add to a lease; midpoint rule, seconds."""
-        ends = self.ends
+        """What the transfers that outlive the soft kill add to a lease; seconds, one a path."""
         start = commits.sent / SECOND
         stop = np.where(commits.reached, np.minimum(commits.safe, self.limit) / SECOND, start)
-        width = np.maximum(stop - start, 0.0)[..., None] / STEPS
+        stop = np.maximum(start, stop)
+        certain = isinstance(self.ends.power_failures, Never)
+        each = self.outliving if certain else self.outliving_power_failures
+        total: Floats = each(start, stop).sum(axis=-1)
+        return total
+
+    def outliving(self, start: Floats, stop: Floats) -> Floats:
+        """Mean time from the soft kill to the end of each transfer, where no power fails.
+
+        At t in a transfer the lease goes on if the soft kill came, or comes, after both the
+        transfer's start and t - grace; without the transfer, if it comes after t.
+        """
+        grace = self.ends.grace
+        flat = np.minimum(grace, stop - start) * self.ends.evictions.survival_left(start)
+        late = self.ends.lasting(np.maximum(start, stop - grace)) - self.ends.lasting(start)
+        return flat + late - (self.ends.lasting(stop) - self.ends.lasting(start))
+
+    def outliving_power_failures(self, start: Floats, stop: Floats) -> Floats:
+        """The same with power failures, that end the vacating too; by the midpoint rule."""
+        ends = self.ends
+        width = (stop - start)[..., None] / STEPS
         edges = start[..., None] + width * np.arange(STEPS + 1)
         middle = edges[..., :-1] + width / 2
         warned_since = np.maximum(start[..., None], middle - ends.grace)
         still = ends.evictions.survival_left(warned_since) - ends.evictions.survival(middle)
         struck = -np.diff(ends.power_failures.survival_left(edges), axis=-1)
         lasting = ends.power_failures.survival(middle) * width + ends.contact_lease * struck
-        total: Floats = (still * lasting).sum(axis=(-1, -2))
+        total: Floats = (still * lasting).sum(axis=-1)
         return total
 
     def makespan(self, interval: int) -> float:
@@ -301,7 +322,8 @@ class Solver:
         exactly = reaching - np.append(reaching[1:], 0.0)  # so many commits, then the lease ends
         done = reaching[-1] if len(reaching) == blocks + 1 else 0.0
         fewer = still[blocks - np.arange(1, min(len(exactly), blocks))]
-        after = float((exactly[1 : len(fewer) + 1] * fewer).sum())
+        some = exactly[1 : len(fewer) + 1] > 0  # else 0 times the infinite would be asked for
+        after = float((exactly[1 : len(fewer) + 1][some] * fewer[some]).sum())
         here = float(self.lengths(commits)[0]) + self.scenario.slots.gap.mean * (1 - done)
         return inf if reaching[1] < IMPOSSIBLE else (here + after) / reaching[1]
 

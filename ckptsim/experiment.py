@@ -2,11 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from multiprocessing import Pool, TimeoutError  # noqa: A004 (not the built-in one)
+from threading import Event as Flag
+from threading import current_thread, main_thread
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +19,12 @@ from ckptsim.drivers.virtual import Outcome, Stay, simulate, simulate_leases
 from ckptsim.world import World
 
 LEASES_A_REPLICATION = 250  # `--leases N` is run in replications of so many
-SERIAL_MAX = 100  # jobs; below, starting processes takes longer than the work
-CHUNKS_A_CORE = 8  # for steady progress and an even load
+SERIAL_MAX = 100  # jobs; up to here starting processes takes longer than the work
+LEASES_SERIAL_MAX = 500
+POLL_S = 0.1  # how long Ctrl-C may take to be noticed
+CHUNK_MOST = 25  # replications handed to a process at once: few, for steady progress
 
+T = TypeVar("T")
 Progress = Callable[[int, int], object]
 """Called with how many replications are finished and how many there are."""
 
@@ -32,9 +38,6 @@ class Replication(NamedTuple):
     stranded: int
     stays: NDArray[np.int64]  # one row a lease, columns as in Stay
     end: int
-
-
-Batches = Generator[list[Replication], None, None]
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,22 @@ class Results:
 def replicate(world: World, replications: int, progress: Progress | None = None) -> Results:
     """Run all jobs of the world, `replications` times over."""
     serial = replications * world.scenario.job.count <= SERIAL_MAX
-    return gathered(world, partial(run_jobs, world), range(replications), serial, progress)
+    done = finished(partial(run_jobs, world), replications, serial, progress)
+    return Results(world, done, replications)
 
 
 def replicate_leases(world: World, leases: int, progress: Progress | None = None) -> Results:
     """Run so many leases of one job without end that starts each from a checkpoint."""
-    sizes = [LEASES_A_REPLICATION] * (leases // LEASES_A_REPLICATION)
-    sizes += [leases % LEASES_A_REPLICATION] if leases % LEASES_A_REPLICATION else []
-    serial = leases <= 4 * SERIAL_MAX
-    return gathered(world, partial(run_leases, world, sizes), range(len(sizes)), serial, progress)
+    sizes = lease_sizes(leases)
+    serial = leases <= LEASES_SERIAL_MAX
+    done = finished(partial(run_leases, world, sizes), len(sizes), serial, progress)
+    return Results(world, done, len(sizes))
+
+
+def lease_sizes(leases: int) -> list[int]:
+    """How many leases each replication runs."""
+    whole, rest = divmod(leases, LEASES_A_REPLICATION)
+    return [LEASES_A_REPLICATION] * whole + [rest] * (rest > 0)
 
 
 def run_jobs(world: World, number: int) -> Replication:
@@ -99,48 +109,62 @@ def brief(number: int, outcome: Outcome) -> Replication:
     )
 
 
-def gathered(
-    world: World,
-    run: Callable[[int], Replication],
-    numbers: range,
-    serial: bool,
-    progress: Progress | None,
-) -> Results:
-    """The replications that were finished, all of them unless the user stopped the run."""
-    done: list[Replication] = []
-    runs = one_by_one(run, numbers) if serial else on_all_cores(run, numbers)
-    try:
-        for finished in runs:
-            done += finished
+def finished(
+    run: Callable[[int], T], count: int, serial: bool, progress: Progress | None = None
+) -> list[T]:
+    """run(0), run(1), ... in this order: all, or those done when the user pressed Ctrl-C.
+
+    `run` and what it returns must be able to travel between processes unless `serial`.
+    """
+    done: dict[int, T] = {}
+    with suppress(KeyboardInterrupt):
+        for some in one_by_one(run, count) if serial else on_all_cores(run, count):
+            done |= some
             if progress:
-                progress(len(done), len(numbers))
-    except KeyboardInterrupt:
-        runs.close()
-    return Results(world, sorted(done, key=lambda replication: replication.number), len(numbers))
+                progress(len(done), count)
+    if not done:
+        raise KeyboardInterrupt
+    return [done[number] for number in sorted(done)]
 
 
-def one_by_one(run: Callable[[int], Replication], numbers: range) -> Batches:
-    for number in numbers:
-        yield [run(number)]
+@contextmanager
+def stopping() -> Iterator[Flag]:
+    """Ctrl-C raises a flag, so that it does not strike while threads hold locks."""
+    stop = Flag()
+    if current_thread() is not main_thread():  # only the main thread may set handlers
+        yield stop
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def on_all_cores(run: Callable[[int], Replication], numbers: range) -> Batches:
+def one_by_one(run: Callable[[int], T], count: int) -> Generator[dict[int, T], None, None]:
+    for number in range(count):
+        yield {number: run(number)}
+
+
+def on_all_cores(run: Callable[[int], T], count: int) -> Generator[dict[int, T], None, None]:
     cores = os.cpu_count() or 1
-    chunks = np.array_split(np.array(numbers), min(len(numbers), cores * CHUNKS_A_CORE))
-    with ProcessPoolExecutor(cores, initializer=leave_interrupts_to_the_parent) as executor:
-        futures: list[Future[list[Replication]]] = [
-            executor.submit(run_chunk, run, chunk.tolist()) for chunk in chunks
-        ]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+    parts = max(min(count, 2 * cores), -(-count // CHUNK_MOST))
+    chunks = [chunk.tolist() for chunk in np.array_split(np.arange(count), parts)]
+    # Leaving the block ends the processes at once, with what they are at.
+    with stopping() as stop, Pool(cores, leave_interrupts_to_the_parent) as processes:
+        results = processes.imap_unordered(partial(run_chunk, run), chunks)
+        left = len(chunks)
+        while left and not stop.is_set():
+            try:
+                yield results.next(POLL_S)
+                left -= 1
+            except TimeoutError:
+                yield {}
 
 
 def leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def run_chunk(run: Callable[[int], Replication], numbers: list[int]) -> list[Replication]:
-    return [run(number) for number in numbers]
+def run_chunk(run: Callable[[int], T], numbers: list[int]) -> dict[int, T]:
+    return {number: run(number) for number in numbers}

@@ -15,7 +15,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,7 @@ class Lifetimes:
 
     durations_s: tuple[float, ...]
     observed: tuple[bool, ...]
+    source: str = field(default="", compare=False)  # FILE:COLUMN, if they are from a table
 
     def __post_init__(self) -> None:
         assert len(self.durations_s) == len(self.observed)
@@ -125,8 +126,9 @@ def from_csv(
     durations = tuple(_duration(path, name, line, cell) for line, cell in table.cells(name))
     if flag := observed or censored:
         told = (_flag(path, flag, line, cell) for line, cell in table.cells(flag))
-        return Lifetimes(durations, tuple(seen is (flag == observed) for seen in told))
-    return Lifetimes(durations, (True,) * len(durations))
+        seen = tuple(seen is (flag == observed) for seen in told)
+        return Lifetimes(durations, seen, f"{path}:{name}")
+    return Lifetimes(durations, (True,) * len(durations), f"{path}:{name}")
 
 
 def _table(path: Path) -> _Table:
@@ -382,7 +384,7 @@ def _misfit(lifetimes: Lifetimes, law: Law) -> float:
 # So many ends within 1 % of the longest lifetime look like a limit, not like chance.
 _CROWD, _CROWD_SHARE, _CROWD_WIDTH = 5, 0.05, 0.01
 # A law that misses Kaplan-Meier by more than this does not describe the lifetimes.
-_POOR = 0.1
+POOR = 0.1
 # Codes of condor_vacate_job: 1022 by the schedd, 1004 by the shadow (htcondor-rules.md, 2.1).
 _BY_HAND = {1004, 1022}
 # As many damaged parts of a log are told one by one.
@@ -478,7 +480,7 @@ def _doubts(fit: Fit, lifetimes: Lifetimes) -> tuple[str, ...]:
     doubts = []
     if early:
         doubts.append(f"{counted(early, 'end')} within the first second: taken as less than 1 s.")
-    if fit.ends >= FEW and fit.misfit > _POOR:
+    if fit.ends >= FEW and fit.misfit > POOR:
         doubts.append(
             "No simple law follows these lifetimes closely: this one is off by up to "
             f"{100 * fit.misfit:.0f} % of them."

@@ -46,8 +46,8 @@ class Cliff(NamedTuple):
 
     @property
     def loss(self) -> float:
-        """What stepping over it costs, in useful fraction."""
-        return self.at.useful_fraction - self.beyond.useful_fraction
+        """What stepping over it costs, in useful fraction (gaps included)."""
+        return worth(self.at) - worth(self.beyond)
 
 
 class Range(NamedTuple):
@@ -66,8 +66,8 @@ class Change(NamedTuple):
 
     @property
     def regret(self) -> float:
-        """What keeping the present answer would cost then, in useful fraction."""
-        return self.best.useful_fraction - self.kept.useful_fraction
+        """What keeping the present answer would cost then, in useful fraction (gaps included)."""
+        return worth(self.best) - worth(self.kept)
 
 
 class Spread(NamedTuple):
@@ -201,19 +201,30 @@ def span(solver: Solver) -> Range:
             "(--limit, --evictions, --power-failures)"
         )
     around = usual.input + usual.restart_lease + usual.write + usual.transfer
-    longest = int(min(solver.limit, solver.ends.horizon * SECOND)) - around
+    saved = min(slots.grace, usual.transfer)
+    longest = int(min(solver.limit, solver.ends.horizon * SECOND + saved)) - around
     if longest <= 0:
         raise ScenarioError(
             f"no interval can work: restart, write and transfer take {show(around)}, "
             f"and no lease is longer than {show(longest + around)}"
         )
     cycle = usual.write + usual.transfer + usual.restart_in_place
+    if cycle == 0 and solver.scenario.job.step is None:
+        raise ScenarioError(
+            "a checkpoint costs nothing: job.write, job.transfer and job.restart are all 0; then "
+            "the more often the better, so give at least one of them (--write 5min) or a --step"
+        )
+    step = solver.scenario.job.step or 1
+    if step > longest:
+        raise ScenarioError(
+            f"no interval can work: a step takes {show(step)}, "
+            f"and no lease has more than {show(longest)} for it"
+        )
     if slots.limit is None:
         lost = mean_between_losses(solver)
         longest = min(
             longest, int(max(5 * lost, 10 * classic.young(cycle / SECOND, lost)) * SECOND)
         )
-    step = solver.scenario.job.step or 1
     low = max(SECOND, min(cycle // 4, longest // GRID), step)
     return Range(min(low, longest), max(longest // step, 1) * step)
 
@@ -221,7 +232,8 @@ def span(solver: Solver) -> Range:
 def edges(solver: Solver) -> Iterable[int]:
     """Where e_k, the k-th commit, comes just by a limit, a worklife or an atom of a law."""
     usual, slots = solver.usual, solver.scenario.slots
-    atoms = [*slots.evictions.kinks(), *slots.power_failures.kinks()]
+    saved = min(slots.grace, usual.transfer) / SECOND  # so much later may a commit be than the end
+    atoms = [*(age + saved for age in slots.evictions.kinks()), *slots.power_failures.kinks()]
     bounds = [unless_none(slots.limit), unless_none(slots.claim_worklife)]
     if len(atoms) <= KINKS_MAX:
         bounds += [int(atom * SECOND) for atom in atoms]

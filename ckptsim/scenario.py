@@ -261,7 +261,7 @@ class Job(_Table):
     )
     bandwidth: Rate = Field(
         default=None,
-        description="Rate of the link to the access point, shared by all transfers on it.",
+        description="Rate at which a checkpoint moves to the access point.",
     )
     transfer: CostLaw = Field(
         default=_FOLLOWS,

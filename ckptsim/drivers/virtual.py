@@ -78,18 +78,25 @@ def simulate(world: World, replication: int, record: Record | None = None) -> Ou
     return run.outcome
 
 
-def simulate_leases(world: World, replication: int, leases: int) -> Outcome:
+def simulate_leases(
+    world: World, replication: int, leases: int, record: Record | None = None
+) -> Outcome:
     """Run `leases` leases of one job without end that has a checkpoint to restart from."""
     endless = world.without_end()
-    run = Run(endless, replication, None)
+    run = Run(endless, replication, record)
     run.env.process(run.live(0, submitted(endless.plan, 0, checkpoints=1), leases))
     run.env.run()
     return run.outcome
 
 
 def ending(before: Job, event: Event) -> Event:
-    """What took the job off its slot; a contact lease runs out because the power failed."""
-    return Event.POWERED_OFF if before.phase == Phase.DISCONNECTED else event
+    """What took the slot from the job: the loss itself, not the end of what followed it."""
+    match before.phase:
+        case Phase.DISCONNECTED:
+            return Event.POWERED_OFF
+        case Phase.VACATING if event == Event.ELAPSED:
+            return Event.WARNED
+    return event
 
 
 class Run:

@@ -1,0 +1,5 @@
+"""`python -m ckptsim`: the same as the command."""
+
+from ckptsim.cli import main
+
+main()

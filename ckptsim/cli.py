@@ -1,0 +1,90 @@
+"""The command line: names the commands, and turns mistakes into one line and exit status 2.
+
+A command's module is imported only when it is used, so that `ckptsim --help` answers at once.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from ckptsim.errors import CkptsimError, nearest
+
+COMMANDS = {
+    "plan": "How often to checkpoint: the interval, its price, and what would change it.",
+    "simulate": "Run jobs on slots: where the time went, throughput, makespan.",
+    "sweep": "Vary one or two scenario keys over a range: trade-off curves and heat maps.",
+    "fit": "Learn eviction and power-failure laws from logs and tables of lifetimes.",
+    "lesson": "The 84-minute analysis of HTCondor's manual, step by step.",
+    "schema": "Print the JSON Schema of scenario files, for editors.",
+}
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that knows its commands' names and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click gives it)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"ckptsim.commands.{name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            known = ", ".join(COMMANDS)
+            raise click.UsageError(
+                f"no command {args[0]!r}{nearest(args[0], COMMANDS)}; the commands are {known}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ckptsim", prog_name="ckptsim")
+def cli() -> None:
+    """How often should a long-running job checkpoint, what does that cost, and how sure is that?
+
+    Try: ckptsim plan --limit 6h --evictions 12h --write 4min --transfer 1min
+    """
+
+
+def main() -> None:
+    """The command `ckptsim`."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        status = told(usage_line(error))
+    except CkptsimError as error:
+        status = told(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        told("stopped before anything was finished")
+        status = INTERRUPTED
+    except BrokenPipeError:  # the reader, `head` for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+def told(message: str) -> int:
+    for line in message.splitlines():
+        click.echo(f"ckptsim: {line}", err=True)
+    return 2
+
+
+def usage_line(error: click.ClickException) -> str:
+    """Click's message in one line, with what to do."""
+    message = error.format_message().replace("\n", " ")
+    where = (
+        error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ckptsim"
+    )
+    return f"{message} (see `{where} --help`)"

@@ -1,0 +1,173 @@
+"""The flags that plan, simulate and sweep share; each is a scenario key too (design.md §7)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ckptsim.errors import ScenarioError
+from ckptsim.report import ready
+from ckptsim.scenario import Job, Scenario, Slots, load, profiles
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+VALUES = {  # flag: key, what it takes
+    "--work": ("job.work", "TIME"),
+    "--interval": ("job.interval", "TIME"),
+    "--step": ("job.step", "TIME"),
+    "--limit": ("slots.limit", "TIME"),
+    "--evictions": ("slots.evictions", "LAW"),
+    "--power-failures": ("slots.power_failures", "LAW"),
+    "--contact-lease": ("slots.contact_lease", "TIME"),
+    "--grace": ("slots.grace", "TIME"),
+    "--gap": ("slots.gap", "LAW"),
+    "--write": ("job.write", "LAW"),
+    "--transfer": ("job.transfer", "LAW"),
+    "--size": ("job.size", "SIZE"),
+    "--bandwidth": ("job.bandwidth", "RATE"),
+    "--restart": ("job.restart", "LAW"),
+    "--restart-in-place": ("job.restart_in_place", "LAW"),
+    "--restart-lease": ("job.restart_lease", "LAW"),
+    "--cold-start": ("job.cold_start", "LAW"),
+    "--input": ("job.input", "LAW"),
+    "--claim-worklife": ("slots.claim_worklife", "TIME"),
+    "--last-checkpoint": ("job.last_checkpoint", "yes|no"),
+    "--absence": ("slots.absence", "LAW"),
+    "--slots": ("slots.count", "N"),
+    "--jobs": ("job.count", "N"),
+    "--seed": ("seed", "N"),
+    "--replications": ("replications", "N"),
+}
+SWITCHES = {"--first-gap": "slots.first_gap", "--leave-early": "job.leave_early"}
+FLAGS = {**{flag: key for flag, (key, _) in VALUES.items()}, **SWITCHES}
+
+LAWS = """\b
+A TIME is 90min, 1h24m, 1.5 h, 2d or 1:30:00. A LAW is
+  5min                          a constant; the mean of an exponential
+                                for --evictions and --power-failures
+  exponential(mean=12h)         weibull(shape=0.7, mean=12h)
+  lognormal(median=2h, sigma=1) gamma(mean=5min, cv=0.3)
+  uniform(3min, 7min)           triangular(3min, 4min, 9min)
+  hyperexponential(p=0.7, mean1=10min, mean2=9h)
+  bathtub(a=0.45, tau1=1h, tau2=0.8h, b=24h)
+  empirical(FILE.csv:COLUMN)    measured times, in seconds
+  mixture(0.8: exponential(mean=6h), 0.2: constant(24h))
+  none"""
+
+
+def scenario_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags of a scenario; they arrive as its keyword arguments."""
+    described = descriptions()
+    for flag, (key, takes) in reversed(VALUES.items()):
+        command = click.option(flag, named(key), metavar=takes, help=described[key])(command)
+    for flag, key in reversed(SWITCHES.items()):
+        command = click.option(flag, named(key), flag_value="yes", help=described[key])(command)
+    known = ", ".join(profiles())
+    command = click.option("--pool", "pool", metavar="PROFILE", help=f"A pool's rules: {known}.")(
+        command
+    )
+    return click.option(
+        "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set any scenario key."
+    )(command)
+
+
+def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --json, --out and --no-report."""
+    command = click.option("--no-report", is_flag=True, help="Write no report.")(command)
+    command = click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where the report goes.  [default: reports/<name>/; none with --json]",
+    )(command)
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document, times in seconds."
+    )(command)
+
+
+def report_folder(name: str, out: Path | None, *, no_report: bool, as_json: bool) -> Path | None:
+    """Where the report goes, made ready; programs that read JSON get one only if they ask."""
+    if no_report or (as_json and out is None):
+        return None
+    return ready(out or Path("reports") / name)
+
+
+def named(key: str) -> str:
+    """The key as the name of a Python argument."""
+    return key.replace(".", "__")
+
+
+def descriptions() -> dict[str, str]:
+    """What each scenario key means."""
+    tables: list[tuple[str, type[BaseModel]]] = [("", Scenario), ("job.", Job), ("slots.", Slots)]
+    return {
+        prefix + name: field.description or ""
+        for prefix, model in tables
+        for name, field in model.model_fields.items()
+    }
+
+
+def scenario_from(
+    path: Path | None, given: Mapping[str, Any], learned: Mapping[str, object] | None = None
+) -> Scenario:
+    """The scenario of the file, what was learned from logs, the flags and --set, in this order."""
+    flags = {key: given.get(named(key)) for key in (*FLAGS.values(), "pool")}
+    overrides = {**(learned or {}), **not_none(flags), **settings(given["settings"])}
+    try:
+        return load(path, overrides)
+    except ScenarioError as error:
+        raise ScenarioError(by_flag(str(error), set(not_none(flags)))) from None
+
+
+def not_none(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def settings(pairs: Iterable[str]) -> dict[str, object]:
+    """The `--set key=value` pairs."""
+    found: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise ScenarioError(
+                f"--set {pair}: found no KEY=VALUE; write for example --set job.interval=90min"
+            )
+        found[key.strip()] = value.strip()
+    return found
+
+
+def by_flag(message: str, given: set[str]) -> str:
+    """The message with the flag that was typed in place of the key it stands for."""
+    for flag, key in FLAGS.items():
+        if key in given:
+            message = message.replace(f"flags: {key}:", f"{flag}:")
+    return message
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a command was pointed at: at most one scenario file, and logs."""
+
+    scenario: Path | None
+    logs: tuple[Path, ...]
+
+
+def inputs(paths: Iterable[str], logs: Iterable[str]) -> Inputs:
+    """Sort positional paths: with --log, those not named .toml are logs too (`--log *.log`)."""
+    named, globbed = list(paths), [path for pattern in logs for path in matching(pattern)]
+    if globbed:
+        globbed += [Path(name) for name in named if not name.endswith(".toml")]
+        named = [name for name in named if name.endswith(".toml")]
+    if len(named) > 1:
+        raise ScenarioError(f"{named[1]}: a second scenario; expected one file or none")
+    return Inputs(Path(named[0]) if named else None, tuple(globbed))
+
+
+def matching(pattern: str) -> list[Path]:
+    """The files that a quoted pattern stands for; a path without wildcards stands for itself."""
+    found = glob(pattern, recursive=True)  # noqa: PTH207 (a pattern may be absolute)
+    return [Path(name) for name in sorted(found)] or [Path(pattern)]

@@ -1,0 +1,301 @@
+"""`ckptsim simulate`: run jobs on slots and account for the time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ckptsim.commands.options import (
+    LAWS,
+    report_folder,
+    report_options,
+    scenario_from,
+    scenario_options,
+)
+from ckptsim.drivers.virtual import Row, simulate, simulate_leases
+from ckptsim.errors import OutputError, ScenarioError
+from ckptsim.estimate import Estimate
+from ckptsim.experiment import LEASES_A_REPLICATION, Progress, replicate, replicate_leases
+from ckptsim.ledger import LOST, Category
+from ckptsim.report import Report, settings_table, write_whole
+from ckptsim.scenario import Scenario, describe
+from ckptsim.summary import Summary, lost
+from ckptsim.terminal import console, percent, print_json, progress, strong, table
+from ckptsim.units import nanoseconds, seconds, show
+from ckptsim.world import World, world_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENDLESS_LEASES = 10_000
+EVENTS_REPORTED = 1_000
+
+
+@click.command("simulate", epilog=LAWS)
+@click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[SCENARIO.toml]")
+@click.option(
+    "--leases",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Run so many leases of a job without end, instead of whole jobs.",
+)
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the events of the first replication, as .csv or .parquet.",
+)
+@report_options
+@scenario_options
+def command(
+    path: Path | None,
+    leases: int | None,
+    trace: Path | None,
+    as_json: bool,
+    out: Path | None,
+    no_report: bool,
+    **given: Any,
+) -> None:
+    """Run jobs on slots: where the slot time went, how long jobs take, what a lease commits."""
+    scenario = scenario_from(path, given)
+    world = world_of(scenario, needed_interval(scenario))
+    if scenario.job.work is None and leases is None:
+        leases = ENDLESS_LEASES
+    writer = trace_writer(trace) if trace else None
+    folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
+    with progress("simulating", shown=not as_json) as bar:
+        summary = run(world, leases, bar)
+    if writer:
+        writer(trace_frame(traced(world, leases)))
+    if as_json:
+        print_json({**summary.json(), "scenario": describe(scenario)})
+    else:
+        tell(summary)
+    if folder:
+        page = write_report(summary, traced(world, leases), folder)
+        if not as_json:
+            console().print(f"\nReport: {page}", soft_wrap=True)
+
+
+def needed_interval(scenario: Scenario) -> int:
+    interval = scenario.job.computed_interval
+    if interval is None:
+        raise ScenarioError(
+            "job.interval: missing; expected a time, for example --interval 84min "
+            "(ckptsim plan finds the best)"
+        )
+    return interval
+
+
+def run(world: World, leases: int | None, bar: Progress | None) -> Summary:
+    """Whole jobs, or leases of a job without end."""
+    if leases is not None:
+        return Summary(replicate_leases(world, leases, bar), endless=True)
+    return Summary(replicate(world, world.scenario.replications, bar), endless=False)
+
+
+def traced(world: World, leases: int | None) -> list[Row]:
+    """The events of the first replication, run again."""
+    rows: list[Row] = []
+    if leases is None:
+        simulate(world, 0, rows.append)
+    else:
+        simulate_leases(world, 0, min(leases, LEASES_A_REPLICATION), rows.append)
+    return rows
+
+
+def trace_frame(rows: list[Row]) -> "pd.DataFrame":
+    """A trace as a table, times in seconds."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "time_s": [seconds(row.time) for row in rows],
+            "slot": [row.slot for row in rows],
+            "job": [row.job for row in rows],
+            "event": [row.event.name.lower() for row in rows],
+            "phase": [row.phase.name.lower() for row in rows],
+            "saved_s": [seconds(row.saved) for row in rows],
+            "unsaved_s": [seconds(row.unsaved) for row in rows],
+        }
+    )
+
+
+def trace_writer(path: Path) -> Any:
+    """What writes a table to `path`, in the form its name asks for; checked before any work."""
+    writers = {".csv": csv_bytes, ".parquet": parquet_bytes}
+    if path.suffix not in writers:
+        raise OutputError(
+            f"--trace {path}: unknown form {path.suffix!r}; expected .csv or .parquet"
+        )
+    if path.suffix == ".parquet":
+        needs_pyarrow(path)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise OutputError(
+            f"--trace {path}: no such folder, or a folder itself; expected a file name"
+        )
+    return lambda frame: write_whole(path, writers[path.suffix](frame))
+
+
+def csv_bytes(frame: "pd.DataFrame") -> bytes:
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def parquet_bytes(frame: "pd.DataFrame") -> bytes:
+    content: bytes = frame.to_parquet(index=False)
+    return content
+
+
+def needs_pyarrow(path: Path) -> None:
+    from importlib.util import find_spec
+
+    if find_spec("pyarrow") is None:
+        raise OutputError(
+            f"--trace {path}: Parquet needs pyarrow; install ckptsim[parquet], or write .csv"
+        )
+
+
+def tell(summary: Summary) -> None:
+    """The summary for people."""
+    screen = console()
+    for line in told(summary):
+        screen.print(line, soft_wrap=isinstance(line, str))
+
+
+def told(summary: Summary) -> Iterator[Any]:
+    """What is printed, in order."""
+    results = summary.results
+    if results.interrupted:
+        yield f"Stopped after {len(results.replications)} of {results.asked} replications."
+    yield strong(headline(summary))
+    yield ""
+    yield table(ledger_rows(summary), f"Where {show(summary.slot_time)} of slot time went")
+    yield ""
+    yield table(measure_rows(summary), "Means, with 99 % confidence intervals")
+    if summary.never_finishes:
+        yield ""
+        yield strong(f"This job never finishes: {why_never(summary.results.world)}")
+    seed, count = results.world.scenario.seed, len(results.replications)
+    yield f"Simulated with SimPy, seed {seed}, {count:,} replications."
+
+
+def why_never(world: World) -> str:
+    """Why a job that commits nothing more can only queue for ever."""
+    least, longest = world.plan.least, world.plan.lease_longest
+    need = least.input + least.restart_lease + world.plan.interval + least.write + least.transfer
+    if need > longest:
+        return (
+            f"from a checkpoint, restart, interval, write and transfer take {show(need)}, "
+            f"but no lease is longer than {show(longest)}. Choose a shorter interval."
+        )
+    return "lease after lease ends before anything is committed. Choose a shorter interval."
+
+
+def headline(summary: Summary) -> str:
+    interval = show(summary.results.world.plan.interval)
+    return (
+        f"{percent(summary.useful.mean)} of slot time became committed work "
+        f"with a checkpoint every {interval}."
+    )
+
+
+def ledger_rows(summary: Summary) -> list[list[str]]:
+    """The time account: every share beside its whole."""
+    books, whole = summary.ledger, summary.slot_time
+    named = [("useful", books[Category.USEFUL]), ("lost", lost(books))]
+    named += [
+        (f"  by {cause_name(category)}", books[category]) for category in LOST if books[category]
+    ]
+    named += [(category_name(c), books[c]) for c in Category if c not in (Category.USEFUL, *LOST)]
+    rows = [
+        [name, show(time), percent(time / whole if whole else 0)] for name, time in named if time
+    ]
+    return [["category", "slot time", "share"], *rows, ["all", show(whole), percent(1.0)]]
+
+
+def category_name(category: Category) -> str:
+    return category.name.lower().replace("_", " ")
+
+
+def cause_name(category: Category) -> str:
+    return category_name(category).removeprefix("lost ")
+
+
+def measure_rows(summary: Summary) -> list[list[str]]:
+    """What was estimated, with how surely."""
+    rows = [["measure", "mean", "±"], times("committed in a lease", summary.lease_work)]
+    rows.append(["checkpoints in a lease", f"{summary.checkpoints:.2f}", ""])
+    if summary.endless:
+        return rows
+    rows += [times("makespan", summary.makespan)]
+    rows += [
+        [f"makespan, {name}", show(nanoseconds(at)), ""] for name, at in summary.quantiles().items()
+    ]
+    rows.append(number("jobs completed a day", summary.jobs_per_day))
+    rows.append(number("committed slot-hours per slot-hour", summary.committed_per_slot))
+    return rows
+
+
+def times(name: str, estimate: Estimate) -> list[str]:
+    if estimate.mean != estimate.mean:
+        return [name, "–", ""]
+    half = (
+        show(nanoseconds(estimate.half_width)) if estimate.half_width < float("inf") else "unknown"
+    )
+    return [name, show(nanoseconds(estimate.mean)), half]
+
+
+def number(name: str, estimate: Estimate) -> list[str]:
+    if estimate.mean != estimate.mean:
+        return [name, "–", ""]
+    return [name, f"{estimate.mean:.4g}", f"{estimate.half_width:.2g}"]
+
+
+def write_report(summary: Summary, rows: list[Row], folder: Path) -> Path:
+    """A page with the time account, the slots over time and the makespans."""
+    from ckptsim import plots
+
+    world = summary.results.world
+    report = Report(
+        folder, "simulate", f"{world.scenario.name}: where the time goes", world.scenario.seed
+    )
+    report.say(headline(summary))
+    if summary.never_finishes:
+        report.say(f"**This job never finishes:** {why_never(world)}")
+    report.table(ledger_rows(summary))
+    report.picture(
+        "ledger",
+        plots.ledger_figure({show(world.plan.interval): summary.results.ledger}),
+        "Where slot time went",
+    )
+    report.data("ledger", ledger_frame(summary))
+    report.table(measure_rows(summary))
+    if len(summary.makespans_s):
+        quantiles = summary.quantiles()
+        figure = plots.makespan_figure(
+            summary.makespans_s, summary.makespan.mean, quantiles, summary.results.stranded
+        )
+        report.picture("makespan", figure, "Makespans")
+    report.picture(
+        "slots",
+        plots.gantt_figure(rows, world.scenario.slots.count),
+        "Slots over time, first replication",
+    )
+    report.data("trace", trace_frame(rows[:EVENTS_REPORTED]))
+    if len(rows) > EVENTS_REPORTED:
+        report.say(f"(the first {EVENTS_REPORTED:,} of {len(rows):,} events; --trace writes all)")
+    report.say("## The scenario")
+    report.table(settings_table(describe(world.scenario)))
+    return report.write()
+
+
+def ledger_frame(summary: Summary) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "category": [category_name(category) for category in Category],
+            "slot_time_s": [seconds(summary.ledger[category]) for category in Category],
+        }
+    )

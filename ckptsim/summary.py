@@ -1,0 +1,164 @@
+"""What many replications come to: the time account, makespans, leases, throughput."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ckptsim.estimate import Estimate, controlled_mean, mean_of, ratio_of
+from ckptsim.exact import ends_of
+from ckptsim.experiment import Results
+from ckptsim.ledger import LOST, Category
+from ckptsim.rules import hopeless, submitted
+from ckptsim.units import DAY, SECOND, seconds
+
+Floats = NDArray[np.float64]
+QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Results of whole jobs, or, with `endless`, of leases of a job without end."""
+
+    results: Results
+    endless: bool
+
+    @cached_property
+    def ledger(self) -> dict[Category, int]:
+        """All slot time by category, nanoseconds."""
+        return dict(zip(Category, self.results.ledger, strict=True))
+
+    @property
+    def slot_time(self) -> int:
+        return sum(self.results.ledger)
+
+    @property
+    def never_finishes(self) -> bool:
+        """Is there a job that can never commit enough to complete?"""
+        plan = self.results.world.plan
+        restarting = submitted(plan, 0, checkpoints=1)
+        return self.results.stranded > 0 or (self.endless and hopeless(plan, restarting))
+
+    @cached_property
+    def makespans_s(self) -> Floats:
+        """Of all completed jobs, seconds."""
+        found = [time for each in self.results.replications for time in each.makespans]
+        return np.array(found, np.float64) / SECOND
+
+    @property
+    def makespan(self) -> Estimate:
+        """The mean makespan in seconds.
+
+        Jobs of one replication wait for each other: only the replications are independent.
+        """
+        each = [np.mean(r.makespans) / SECOND for r in self.results.replications if r.makespans]
+        return mean_of(np.array(each))
+
+    @cached_property
+    def useful(self) -> Estimate:
+        """Committed work / slot time, over all leases."""
+        if self.endless:
+            spent = self.stays("end") - self.stays("start")
+            return ratio_of(self.stays("work"), spent)
+        books = np.array([each.ledger for each in self.results.replications], np.float64)
+        return ratio_of(books[:, Category.USEFUL], books.sum(axis=1))
+
+    @cached_property
+    def lease_work(self) -> Estimate:
+        """Seconds committed in a lease.
+
+        Leases of a job without end are alike and independent, and the age at which the slot ends
+        them has a mean that is known, so it serves as a control; leases of whole jobs are neither.
+        """
+        if self.endless:
+            known = float(ends_of(self.results.world.scenario).lasting(np.array(inf)))
+            return controlled_mean(self.stays("work"), self.stays("fate_age"), known)
+        counts = [len(each.stays) for each in self.results.replications]
+        books = [each.ledger[Category.USEFUL] / SECOND for each in self.results.replications]
+        return ratio_of(np.array(books), np.array(counts, np.float64))
+
+    @property
+    def checkpoints(self) -> float:
+        """Committed in a lease, mean."""
+        counts = self.results.stays("checkpoints")
+        return float(counts.mean()) if len(counts) else nan
+
+    @property
+    def jobs_per_day(self) -> Estimate:
+        """Completed jobs per day, until the last one of a replication is done."""
+        done = np.array([len(each.makespans) for each in self.results.replications], np.float64)
+        return ratio_of(done, self.ends / DAY)
+
+    @property
+    def committed_per_slot(self) -> Estimate:
+        """Committed slot-hours per slot-hour, idle slots and gaps included."""
+        books = np.array([each.ledger[Category.USEFUL] for each in self.results.replications])
+        return ratio_of(books.astype(float), self.ends * self.results.world.scenario.slots.count)
+
+    @property
+    def ends(self) -> Floats:
+        return np.array([each.end for each in self.results.replications], np.float64)
+
+    def stays(self, column: str) -> Floats:
+        return self.results.stays(column) / SECOND
+
+    def json(self) -> dict[str, Any]:
+        """The document of `simulate --json`; times in seconds."""
+        return {
+            "ledger": ledger_json(self.ledger),
+            "lost_by_cause": {
+                category.name.removeprefix("LOST_").lower() + "_s": seconds(self.ledger[category])
+                for category in LOST
+            },
+            "useful_fraction": self.useful.mean,
+            "useful_fraction_ci99": self.useful.interval,
+            "jobs": {
+                "completed": self.results.completed,
+                "never_finishes": self.never_finishes,
+                "stranded": self.results.stranded,
+                "makespan_mean_s": self.makespan.mean,
+                "makespan_ci99_s": self.makespan.interval,
+                "makespan_quantiles_s": self.quantiles(),
+            },
+            "leases": {
+                "count": len(self.stays("work")),
+                "work_mean_s": self.lease_work.mean,
+                "work_ci99_s": self.lease_work.interval,
+                "checkpoints_mean": self.checkpoints,
+            },
+            "throughput": None
+            if self.endless
+            else {
+                "jobs_per_day": self.jobs_per_day.mean,
+                "jobs_per_day_ci99": self.jobs_per_day.interval,
+                "committed_slot_hours_per_slot_hour": self.committed_per_slot.mean,
+                "committed_slot_hours_per_slot_hour_ci99": self.committed_per_slot.interval,
+            },
+            "replications": len(self.results.replications),
+            "interrupted": self.results.interrupted,
+            "seed": self.results.world.scenario.seed,
+            "engine": "virtual",
+        }
+
+    def quantiles(self) -> dict[str, float]:
+        """Quantiles of the makespans of all jobs, seconds."""
+        if len(self.makespans_s) == 0:
+            return {}
+        values = np.quantile(self.makespans_s, QUANTILES)
+        return {f"p{100 * q:02.0f}": float(v) for q, v in zip(QUANTILES, values, strict=True)}
+
+
+def ledger_json(ledger: dict[Category, int]) -> dict[str, float]:
+    """Every category in seconds, losses of all causes together, and the whole."""
+    kept = {"useful_s": seconds(ledger[Category.USEFUL]), "lost_s": seconds(lost(ledger))}
+    others = [category for category in Category if category not in (Category.USEFUL, *LOST)]
+    kept |= {f"{category.name.lower()}_s": seconds(ledger[category]) for category in others}
+    return {**kept, "slot_time_s": seconds(sum(ledger.values()))}
+
+
+def lost(ledger: dict[Category, int]) -> int:
+    """Computed, never committed; nanoseconds."""
+    return sum(ledger[category] for category in LOST)

@@ -1,0 +1,90 @@
+"""What people see: tables and progress on the terminal; programs get --json."""
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+WIDTH_UNSEEN = 100  # columns where the output is no terminal
+
+
+class Screen(Console):
+    """Standard output; a reader that goes away is for the command line to deal with."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console() -> Console:
+    """Standard output, with lines of a fixed width where it is no terminal."""
+    screen = Screen(highlight=False, markup=False)
+    if not screen.is_terminal:
+        screen.width = WIDTH_UNSEEN
+    return screen
+
+
+def strong(text: str) -> Text:
+    """A line that is to be seen first."""
+    return Text(text, style="bold")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.8866 as `88.7 %`; a dash where there is none."""
+    return "–" if math.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+def table(rows: Sequence[Sequence[str]], title: str = "") -> RenderableType:
+    """A table whose first row is its head and whose first column is its stub."""
+    head, *body = rows
+    drawn = Table(box=None, pad_edge=False)
+    for place, name in enumerate(head):
+        drawn.add_column(name, justify="left" if place == 0 else "right", no_wrap=place > 0)
+    for row in body:
+        drawn.add_row(*row)
+    return Group(Text(title, style="italic"), drawn) if title else drawn
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document on standard output; what is infinite or no number is null."""
+    print(json.dumps(finite(document), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@contextmanager
+def progress(what: str, *, shown: bool) -> Iterator[Any]:
+    """A bar on standard error while work is done; gives the function to report to."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)

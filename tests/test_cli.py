@@ -1,0 +1,313 @@
+"""The command line as a user meets it: run as a process, judged by what it prints."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+CKPTSIM = [sys.executable, "-m", "ckptsim"]
+LEASE = ["--limit", "6h", "--evictions", "12h", "--write", "4min", "--transfer", "1min"]
+FEW = ["--confirm", "500"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def ckptsim(*words, **settings):
+    return subprocess.run(
+        [*CKPTSIM, *words], capture_output=True, text=True, timeout=120, check=False, **settings
+    )
+
+
+def answer(*words):
+    done = ckptsim(*words, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def mistake(*words):
+    """The one line that a mistake is told in."""
+    done = ckptsim(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ckptsim: ")
+    return line.removeprefix("ckptsim: ")
+
+
+# --- plan -----------------------------------------------------------------------------------------
+
+
+def test_plan_answers_the_manuals_question_with_evictions():
+    plan = answer("plan", *LEASE, *FEW, "--intervals", "60min,84min")
+    assert plan["best_fixed"]["interval_s"] == 85 * 60
+    assert plan["best_fixed"]["checkpoints_fitting"] == 4
+    assert plan["best_fixed"]["work_per_lease_s"] == pytest.approx(251.184998 * 60, abs=1e-4)
+    assert plan["lease_mean_s"] == pytest.approx(283.297925 * 60, abs=1e-4)
+    assert [point["interval_s"] for point in plan["curve"]] == [3600, 5040]
+    assert plan["curve"][1]["work_per_lease_s"] == pytest.approx(249.03977 * 60, abs=1e-3)
+    assert plan["cliff_above"]["interval_s"] == 5100
+    assert plan["within"]["percent"] == 1
+    assert plan["classic"]["young_s"] == pytest.approx(84.853 * 60, abs=0.1)
+    low, high = plan["simulation"]["useful_fraction_with_gap_ci99"]
+    assert low <= plan["best_fixed"]["useful_fraction"] <= high
+
+
+def test_plan_says_the_makespan_of_a_job_that_ends():
+    # theory.md, section 4
+    words = ["--gap", "30min", "--work", "2000min", "--intervals", "60min,85min"]
+    plan = answer("plan", *LEASE, *FEW, *words)
+    makespans = [point["makespan_s"] / 60 for point in plan["curve"]]
+    assert makespans == pytest.approx([2676.4556, 2475.9289], abs=1e-3)
+
+
+def test_plan_says_never():
+    words = ["--limit", "6h", "--write", "5min", "--restart-lease", "5min", "--work", "24h"]
+    (point,) = answer("plan", *words, *FEW, "--intervals", "355min")["curve"]
+    assert (point["never_finishes"], point["makespan_s"]) == (True, None)
+
+
+def test_plan_for_people_ends_with_the_report(tmp_path):
+    done = ckptsim("plan", *LEASE, *FEW, "--interval", "60min")
+    assert done.returncode == 0
+    assert "Checkpoint every 1 h 25 min of computing." in done.stdout
+    assert "against 18.6 % with your present 1 h" in done.stdout
+    folder = tmp_path / "reports" / "scenario"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "plan-curve.csv",
+        "plan-curve.png",
+        "plan.md",
+    ]
+    page = (folder / "plan.md").read_text()
+    assert "seed 1" in page
+    assert "ckptsim plan --limit 6h --evictions 12h" in page
+
+
+def test_a_report_is_the_same_when_made_again(tmp_path):
+    contents = []
+    for _ in range(2):
+        assert ckptsim("plan", *LEASE, *FEW, "--out", "there").returncode == 0
+        contents.append({path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()})
+    assert contents[0] == contents[1]
+
+
+def test_json_writes_no_report_unasked(tmp_path):
+    answer("plan", *LEASE, *FEW)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plan_from_logs(shared):
+    logs = shared / "data" / "condor-logs"
+    found = answer("plan", *FEW, "--log", str(logs / "licensed" / "*.log"), "--write", "5min")
+    assert found["best_fixed"]["interval_s"] > 0
+    assert any("no eviction" in line.lower() or "1 eviction" in line for line in found["evidence"])
+
+
+def test_plan_from_every_log_answers_or_says_why_not(shared):
+    logs = sorted((shared / "data" / "condor-logs").glob("*/*.log"))
+    assert len(logs) > 20
+    for log in logs:
+        done = ckptsim("plan", "--log", str(log), "--write", "5s", "--confirm", "0", "--json")
+        assert done.returncode in (0, 2), log
+        assert len(done.stderr.splitlines()) == (done.returncode == 2), log
+
+
+# --- simulate and sweep ---------------------------------------------------------------------------
+
+
+def test_simulate_accounts_for_all_slot_time():
+    words = ["--interval", "84min", "--work", "24h", "--replications", "40"]
+    ran = answer("simulate", *LEASE, *words, "--restart", "2min", "--power-failures", "50h")
+    books = ran["ledger"]
+    whole = books.pop("slot_time_s")
+    assert sum(books.values()) == pytest.approx(whole, rel=1e-12)
+    assert sum(ran["lost_by_cause"].values()) == pytest.approx(books["lost_s"], rel=1e-12)
+    assert books["useful_s"] == 40 * 24 * 3600
+    assert (ran["jobs"]["completed"], ran["jobs"]["never_finishes"]) == (40, False)
+    assert (ran["seed"], ran["engine"]) == (1, "virtual")
+
+
+def test_simulate_leases_of_the_manuals_example_exactly():
+    words = ["--limit", "6h", "--write", "5min", "--interval", "84min", "--leases", "7"]
+    ran = answer("simulate", *words)
+    assert ran["leases"] == {
+        "count": 7,
+        "work_mean_s": 336 * 60,
+        "work_ci99_s": [336 * 60, 336 * 60],
+        "checkpoints_mean": 4,
+    }
+    assert ran["lost_by_cause"]["limit_s"] == 7 * 4 * 60
+
+
+def test_simulate_says_never():
+    words = ["--limit", "6h", "--write", "5min", "--restart-lease", "5min", "--interval", "355min"]
+    assert answer("simulate", *words, "--leases", "3")["jobs"]["never_finishes"] is True
+    ran = answer("simulate", *words, "--work", "24h", "--replications", "2")
+    assert (ran["jobs"]["completed"], ran["jobs"]["never_finishes"]) == (0, True)
+    assert ran["ledger"]["useful_s"] == 2 * 355 * 60  # the cold start has no restart to pay
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_trace_can_be_read_again(tmp_path, form):
+    import pandas as pd
+
+    words = ["--limit", "6h", "--write", "5min", "--interval", "84min", "--work", "3h"]
+    answer("simulate", *words, "--replications", "1", "--trace", f"trace.{form}")
+    path = tmp_path / f"trace.{form}"
+    frame = pd.read_csv(path) if form == "csv" else pd.read_parquet(path)
+    rows = frame[["time_s", "event", "phase", "saved_s"]].to_numpy().tolist()
+    assert rows == [
+        [0, "placed", "computing", 0],
+        [5040, "elapsed", "writing", 0],
+        [5340, "elapsed", "computing", 5040],
+        [10380, "elapsed", "writing", 5040],
+        [10680, "elapsed", "computing", 10080],
+        [11400, "elapsed", "completed", 10800],
+    ]
+
+
+def test_sweep_meets_every_interval_with_the_same_fates():
+    points = answer("sweep", *LEASE, "--leases", "400", "--over", "job.interval=84min,85min")[
+        "points"
+    ]
+    assert [point["job.interval"] for point in points] == [5040, 5100]
+    # Common random numbers: the difference is far surer than either value (theory.md, section 6).
+    assert points[0]["work_per_lease_s"] < points[1]["work_per_lease_s"]
+
+
+def test_sweep_over_two_keys():
+    over = ["--over", "job.interval=1h,2h", "--over", "slots.limit=4h:6h:2h"]
+    points = answer("sweep", "--write", "5min", *over, "--leases", "10")["points"]
+    found = [
+        (point["job.interval"], point["slots.limit"], round(point["work_per_lease_s"]))
+        for point in points
+    ]
+    hour = 3600
+    assert found == [
+        (hour, 4 * hour, 3 * hour),
+        (hour, 6 * hour, 5 * hour),
+        (2 * hour, 4 * hour, 2 * hour),
+        (2 * hour, 6 * hour, 4 * hour),
+    ]
+
+
+# --- fit, schema ----------------------------------------------------------------------------------
+
+
+def test_fit_of_a_table_counts_what_is_censored(tmp_path):
+    (tmp_path / "lives.csv").write_text("life_s,seen\n100,1\n200,1\n300,0\n")
+    (law,) = answer("fit", "lives.csv", "--column", "life_s", "--observed", "seen")["laws"]
+    assert (law["ends"], law["censored"], law["exposure_s"]) == (2, 1, 600)
+    assert law["law"] == "exponential(mean=5min)"  # T / d
+
+
+def test_the_schema_is_one():
+    done = ckptsim("schema")
+    schema = json.loads(done.stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate({"job": {"write": "5min"}, "slots": {"limit": "6h"}}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"job": {"wirte": "5min"}}, schema)
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["plan"], "nothing ends a lease"),
+        (["plan", "--limit", "6h"], "a checkpoint costs nothing"),
+        (["plan", "--limit", "6"], "--limit: 6: no unit; write for example 6min"),
+        (["plan", "--limt", "6h"], "No such option '--limt'"),
+        (["plan", "--limit", "6h", "--write", "7h"], "no interval can work"),
+        (["plan", "--evictions", "weibul(shape=1, mean=3h)"], "did you mean 'weibull'?"),
+        (["plan", "--set", "job.intervall=3h"], "did you mean 'interval'?"),
+        (["plan", "--set", "nothing"], "found no KEY=VALUE"),
+        (["plan", "--pool", "htcondr"], "did you mean 'htcondor'?"),
+        (["plan", "no.toml"], "no.toml: no such file"),
+        (["plan", "folder"], "folder: cannot be read: Is a directory"),
+        (["plan", "binary"], "binary: not a text file in UTF-8"),
+        (["plan", "--log", "binary"], "expected an HTCondor job event log"),
+        (["plan", "--log", "empty"], "empty: is empty"),
+        (["plan", "--log", "folder"], "folder: is a directory"),
+        (["plan", "--log", "none*.log"], "none*.log: No such file"),
+        (["plan", *LEASE, "--intervals", "3"], "--intervals: 3: no unit"),
+        (["plan", *LEASE, "--out", "binary"], "cannot write the report"),
+        (["plan", *LEASE, "--out", "/proc/nowhere"], "cannot write the report"),
+        (["simulate", "--limit", "6h"], "job.interval: missing"),
+        (["simulate", *LEASE, "--interval", "1h", "--trace", "t.txt"], "expected .csv or .parquet"),
+        (["simulate", *LEASE, "--interval", "1h", "--trace", "no/t.csv"], "no such folder"),
+        (["sweep", *LEASE], "--over: found 0"),
+        (["sweep", *LEASE, "--over", "job.intervl=1h,2h"], "did you mean 'interval'?"),
+        (["fit", "empty.csv"], "empty.csv: no rows in it"),
+        (["fit", "folder"], "folder: is a directory"),
+        (["plna"], "no command 'plna'; did you mean 'plan'?"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing_behind(tmp_path, words, expected):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "binary").write_bytes(bytes(range(256)) * 8)
+    (tmp_path / "empty").touch()
+    (tmp_path / "empty.csv").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert expected in mistake(*words)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_truncated_log_is_read_as_far_as_it_goes(tmp_path):
+    whole = Path(__file__).parent / "data" / "condor-logs" / "htcanalyze_job_evicted.log"
+    text = whole.read_bytes()
+    (tmp_path / "cut.log").write_bytes(text[: len(text) * 2 // 3])
+    found = answer("plan", "--log", "cut.log", "--write", "5s", "--confirm", "0")
+    assert any("skipped" in line for line in found["evidence"])
+
+
+def test_ctrl_c_keeps_what_is_finished():
+    words = ["simulate", *LEASE, "--interval", "10min", "--work", "24h", "--replications", "20000"]
+    running = subprocess.Popen(
+        [*CKPTSIM, *words, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(10)
+    os.killpg(running.pid, signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert err == ""
+    ran = json.loads(out)
+    assert ran["interrupted"] is True
+    assert 0 < ran["jobs"]["completed"] < 20000
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake():
+    done = subprocess.run(
+        f"{sys.executable} -m ckptsim schema | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "ckptsim", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in ("plan", "simulate", "sweep", "fit", "lesson", "schema"):
+        assert f"  {name} " in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"numpy", "pandas", "scipy", "matplotlib", "simpy", "pydantic", "rich"}
