@@ -53,5 +53,6 @@ def blocks(law: Law, key: tuple[int, int, int], seed: int) -> Iterator[int]:
 
 
 def in_nanoseconds(seconds: np.ndarray) -> list[int]:
-    nanoseconds = np.minimum(np.rint(seconds * SECOND), float(NEVER))
-    return [int(each) for each in nanoseconds]
+    rounded = np.minimum(np.rint(seconds * SECOND), float(NEVER)).astype(np.int64)
+    found: list[int] = rounded.tolist()
+    return found

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,6 +27,13 @@ def console() -> Console:
     if not screen.is_terminal:
         screen.width = WIDTH_UNSEEN
     return screen
+
+
+def tell(lines: Iterable[RenderableType]) -> None:
+    """Print lines and tables; lines are as long as they are, for a terminal to wrap."""
+    screen = console()
+    for line in lines:
+        screen.print(line, soft_wrap=isinstance(line, str))
 
 
 def strong(text: str) -> Text:

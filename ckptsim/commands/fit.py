@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ckptsim.commands.options import matching, report_folder, report_options
+from ckptsim.commands.options import deliver, matching, report_folder, report_options
 from ckptsim.errors import DataError, ScenarioError
 from ckptsim.fit import (
     POOR,
@@ -27,7 +27,7 @@ from ckptsim.fit import (
 from ckptsim.htcondor.leases import End
 from ckptsim.lifetimes import Law
 from ckptsim.report import Report
-from ckptsim.terminal import console, print_json, strong, table
+from ckptsim.terminal import strong, table
 
 CURVE_POINTS = 200
 
@@ -81,14 +81,13 @@ def command(
     folder = report_folder(
         f"fit-{paths[0].name.split('.')[0]}", out, no_report=no_report, as_json=as_json
     )
-    if as_json:
-        print_json(document(found))
-    else:
-        tell(found)
-    if folder:
-        page = write_report(found, folder)
-        if not as_json:
-            console().print(f"\nReport: {page}", soft_wrap=True)
+    deliver(
+        lambda: told(found),
+        lambda: document(found),
+        lambda place: write_report(found, place),
+        as_json=as_json,
+        folder=folder,
+    )
 
 
 def of_table(
@@ -146,13 +145,6 @@ def fit_json(fit: Fit) -> dict[str, Any]:
         "aicc": fit.aicc,
         "misfit": fit.misfit,
     }
-
-
-def tell(found: Findings) -> None:
-    """The findings for people."""
-    screen = console()
-    for line in told(found):
-        screen.print(line, soft_wrap=isinstance(line, str))
 
 
 def told(found: Findings) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from ckptsim.commands.options import report_folder, report_options
 from ckptsim.errors import ScenarioError, nearest
 from ckptsim.lesson import LESSONS, SEED, Step, Table, steps
 from ckptsim.report import Report
-from ckptsim.terminal import console, print_json, strong, table
+from ckptsim.terminal import console, print_json, strong, table, tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def command(
     if folder:
         page = write_report(lesson, seen, folder)
         if not as_json:
-            console().print(f"\nReport: {page}", soft_wrap=True)
+            tell(["", f"Report: {page}"])
 
 
 def known(name: str | None) -> str:

@@ -11,6 +11,7 @@ import click
 from ckptsim.errors import ScenarioError
 from ckptsim.report import ready
 from ckptsim.scenario import Job, Scenario, Slots, load, profiles
+from ckptsim.terminal import print_json, tell
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -94,6 +95,24 @@ def report_folder(name: str, out: Path | None, *, no_report: bool, as_json: bool
     if no_report or (as_json and out is None):
         return None
     return ready(out or Path("reports") / name)
+
+
+def deliver(
+    told: Callable[[], Iterable[Any]],
+    document: Callable[[], Mapping[str, Any]],
+    page: Callable[[Path], Path],
+    *,
+    as_json: bool,
+    folder: Path | None,
+) -> None:
+    """Print what a command found, for people or for programs, and write its report."""
+    if as_json:
+        print_json(document())
+    else:
+        tell(told())
+    path = folder and page(folder)
+    if path and not as_json:
+        tell(["", f"Report: {path}"])
 
 
 def named(key: str) -> str:

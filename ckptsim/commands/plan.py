@@ -10,6 +10,7 @@ import numpy as np
 
 from ckptsim.commands.options import (
     LAWS,
+    deliver,
     inputs,
     report_folder,
     report_options,
@@ -25,7 +26,7 @@ from ckptsim.plan import MARGIN, RESERVE, Advice, Change, Cliff, Spread, plan, w
 from ckptsim.ranges import times
 from ckptsim.report import Report, settings_table
 from ckptsim.scenario import Scenario, describe
-from ckptsim.terminal import console, percent, print_json, progress, strong, table
+from ckptsim.terminal import percent, progress, strong, table
 from ckptsim.units import SECOND, nanoseconds, seconds, show, spelled_seconds
 from ckptsim.world import world_of
 
@@ -87,14 +88,13 @@ def command(
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
     with progress("confirming by simulation", shown=not as_json) as bar:
         answer.confirm(bar)
-    if as_json:
-        print_json(answer.json())
-    else:
-        tell(answer)
-    if folder:
-        page = write_report(answer, folder)
-        if not as_json:
-            console().print(f"\nReport: {page}", soft_wrap=True)
+    deliver(
+        lambda: told(answer),
+        answer.json,
+        lambda place: write_report(answer, place),
+        as_json=as_json,
+        folder=folder,
+    )
 
 
 def learned(logs: Sequence[Path]) -> "Evidence | None":
@@ -259,13 +259,6 @@ def spread_json(spread: Spread) -> dict[str, Any]:
         "useful_fraction_ci95": [spread.useful_low, spread.useful_high],
         "regret_95": spread.regret_high,
     }
-
-
-def tell(answer: Answer) -> None:
-    """The answer for people."""
-    screen = console()
-    for line in told(answer):
-        screen.print(line, soft_wrap=isinstance(line, str))
 
 
 def told(answer: Answer) -> Iterator[Any]:

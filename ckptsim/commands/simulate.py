@@ -8,6 +8,7 @@ import click
 
 from ckptsim.commands.options import (
     LAWS,
+    deliver,
     report_folder,
     report_options,
     scenario_from,
@@ -21,7 +22,7 @@ from ckptsim.ledger import LOST, Category
 from ckptsim.report import Report, settings_table, write_whole
 from ckptsim.scenario import Scenario, describe
 from ckptsim.summary import Summary, lost
-from ckptsim.terminal import console, percent, print_json, progress, strong, table
+from ckptsim.terminal import percent, progress, strong, table
 from ckptsim.units import nanoseconds, seconds, show
 from ckptsim.world import World, world_of
 
@@ -68,14 +69,13 @@ def command(
         summary = run(world, leases, bar)
     if writer:
         writer(trace_frame(traced(world, leases)))
-    if as_json:
-        print_json({**summary.json(), "scenario": describe(scenario)})
-    else:
-        tell(summary)
-    if folder:
-        page = write_report(summary, traced(world, leases), folder)
-        if not as_json:
-            console().print(f"\nReport: {page}", soft_wrap=True)
+    deliver(
+        lambda: told(summary),
+        lambda: {**summary.json(), "scenario": describe(scenario)},
+        lambda place: write_report(summary, traced(world, leases), place),
+        as_json=as_json,
+        folder=folder,
+    )
 
 
 def needed_interval(scenario: Scenario) -> int:
@@ -154,13 +154,6 @@ def needs_pyarrow(path: Path) -> None:
         raise OutputError(
             f"--trace {path}: Parquet needs pyarrow; install ckptsim[parquet], or write .csv"
         )
-
-
-def tell(summary: Summary) -> None:
-    """The summary for people."""
-    screen = console()
-    for line in told(summary):
-        screen.print(line, soft_wrap=isinstance(line, str))
 
 
 def told(summary: Summary) -> Iterator[Any]:

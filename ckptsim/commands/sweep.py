@@ -9,6 +9,7 @@ import click
 
 from ckptsim.commands.options import (
     LAWS,
+    deliver,
     report_folder,
     report_options,
     scenario_from,
@@ -19,7 +20,7 @@ from ckptsim.errors import ScenarioError
 from ckptsim.report import Report, settings_table
 from ckptsim.scenario import Scenario, describe
 from ckptsim.sweep import EXPECTED, Axis, Settings, axis, grid, sweep
-from ckptsim.terminal import console, percent, print_json, progress, strong, table
+from ckptsim.terminal import percent, progress, strong, table
 from ckptsim.units import nanoseconds, show
 
 if TYPE_CHECKING:
@@ -66,14 +67,13 @@ def command(
     folder = report_folder(points[0][1].name, out, no_report=no_report, as_json=as_json)
     with progress("sweeping", shown=not as_json) as bar:
         frame = sweep(points, leases, bar)
-    if as_json:
-        print_json(document(frame, points[0][1], len(points)))
-    else:
-        tell(frame, over, points[0][1], len(points))
-    if folder and len(frame):
-        page = write_report(frame, over, points[0][1], folder)
-        if not as_json:
-            console().print(f"\nReport: {page}", soft_wrap=True)
+    deliver(
+        lambda: told(frame, over, points[0][1], len(points)),
+        lambda: document(frame, points[0][1], len(points)),
+        lambda place: write_report(frame, over, points[0][1], place),
+        as_json=as_json,
+        folder=folder,
+    )
 
 
 def scenario_at(path: Path | None, given: dict[str, Any], settings: Settings) -> Scenario:
@@ -93,13 +93,6 @@ def document(frame: "pd.DataFrame", scenario: Scenario, asked: int) -> dict[str,
         "seed": scenario.seed,
         "engine": "virtual",
     }
-
-
-def tell(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, asked: int) -> None:
-    """The table for people."""
-    screen = console()
-    for line in told(frame, over, scenario, asked):
-        screen.print(line, soft_wrap=isinstance(line, str))
 
 
 def told(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, asked: int) -> Iterator[Any]:

@@ -60,7 +60,7 @@ class Alarm(simpy.Event):
     """A timeout that carries its Event, and has it for a priority among those at one instant."""
 
     def __init__(self, env: simpy.Environment, delay: int, event: int) -> None:
-        super().__init__(env)
+        self.env, self.callbacks = env, []
         self._ok, self._value = True, event
         env.schedule(self, EventPriority(FIRST_PRIORITY + event), delay)
 
