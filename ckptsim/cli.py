@@ -3,6 +3,7 @@
 A command's module is imported only when it is used, so that `ckptsim --help` answers at once.
 """
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -49,19 +50,30 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="ckptsim", prog_name="ckptsim")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """How often should a long-running job checkpoint, what does that cost, and how sure is that?
 
     Try: ckptsim plan --limit 6h --evictions 12h --write 4min --transfer 1min
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main() -> None:
     """The command `ckptsim`."""
+    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal lacks is no mistake
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         status = told(usage_line(error))
     except CkptsimError as error:
@@ -70,9 +82,17 @@ def main() -> None:
         told("stopped before anything was finished")
         status = INTERRUPTED
     except BrokenPipeError:  # the reader, `head` for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
         status = 0
+    except OSError as error:
+        silence()
+        status = told(f"cannot write the output: {(error.strerror or str(error)).lower()}")
     sys.exit(status)
+
+
+def silence() -> None:
+    """Send what is still to be printed nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def told(message: str) -> int:

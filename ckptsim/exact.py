@@ -14,7 +14,7 @@ are sampled, the same for every interval, and a standard error says what that le
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import inf, sqrt
+from math import inf, isinf, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ckptsim.lifetimes import Constant, Law, Never
 from ckptsim.rules import NEVER, Costs
 from ckptsim.scenario import Scenario
-from ckptsim.units import SECOND, nanoseconds
+from ckptsim.units import LONGEST, SECOND, nanoseconds
 from ckptsim.world import cost_laws, unless_none
 
 Floats = NDArray[np.float64]
@@ -34,9 +34,12 @@ PATHS_MOST = 2_000  # samples of random costs; fewer of long leases, whose sums 
 PATHS_A_STREAM = 50
 CELLS = 40_000  # paths times rounds
 NEGLIGIBLE = 1e-13  # a lease without a limit is followed until so few are left
-ROUNDS_MAX = 100_000  # and not for more commits than this
+ROUNDS_MAX = 100_000  # nor for more commits than this, which means M above 1e8 costs
 IMPOSSIBLE = 1e-12  # a job that commits something in fewer leases than this never finishes
 PANELS = 2_048  # of the quadrature; the laws' own kinks come on top
+FARTHEST = LONGEST / SECOND  # a century: laws with the heaviest tails are cut off there
+ROUNDS_SAMPLED = CELLS // PATHS_A_STREAM  # of more rounds the costs average out
+FEW = 8  # integrals, that are sooner had in closed form
 STEPS = 32  # of the quadrature within one transfer
 LEASE_COSTS = 3  # the first of `Costs` come once a lease, the others every round
 EXACT_STREAMS = 2**31  # so that no stream of the simulation has the same key
@@ -80,7 +83,12 @@ class Ends:
         """No lease is longer, or so few that they do not count."""
         last = np.array([1 - NEGLIGIBLE])
         tails = [float(law.quantile(last)[0]) for law in (self.evictions, self.power_failures)]
-        return min(self.limit, *tails)
+        return inf if isinf(min(self.limit, *tails)) else min(self.limit, FARTHEST, *tails)
+
+    def still_there(self, age: float) -> float:
+        """The share of leases that are longer than this."""
+        at = np.array(age)
+        return 0.0 if age >= self.limit else float(self.outlived(at, at))
 
     def outlived(self, evicted: Floats, powered_off: Floats) -> Floats:
         """The probability that neither comes before these ages."""
@@ -91,6 +99,10 @@ class Ends:
     def lasting(self, until: Floats) -> Floats:
         """Mean length of a lease that is left at `until`, or at its limit: ∫ S_X S_P."""
         until = np.minimum(until, self.horizon)
+        if isinstance(self.power_failures, Never) and until.size < FEW:
+            return np.array([self.evictions.limited_mean(t) for t in until.flat]).reshape(
+                until.shape
+            )
         edges, totals = self._table
         panel = np.clip(np.searchsorted(edges, until, side="right") - 1, 0, len(edges) - 2)
         return totals[panel] + self._integral(edges[panel], until)
@@ -156,6 +168,27 @@ class Commits(NamedTuple):
     left: Times  # one a path: when it ends by itself; NEVER where it does not
 
 
+class JobLease(NamedTuple):
+    """What a lease does for a job: a step of the recursion over its blocks."""
+
+    some: float  # probability that anything is committed
+    exactly: Floats  # that exactly 1, 2, ... blocks are, and then the lease ends
+    spent: float  # mean length, with the gap that follows unless the job completes; seconds
+
+    def time_to_completion(self, still: Floats) -> float:
+        """Mean time to completion, given those with fewer blocks to do.
+
+        A lease that commits nothing is followed by another of its kind, so the mean is divided by
+        the probability that one does commit something.
+        """
+        if self.some < IMPOSSIBLE:
+            return inf
+        fewer = still[::-1][: len(self.exactly)]
+        chance = self.exactly[: len(fewer)]
+        after = float((chance[chance > 0] * fewer[chance > 0]).sum())  # 0 times inf is 0 here
+        return (self.spent + after) / self.some
+
+
 class Solver:
     """A scenario made ready: its laws, and the costs on which all intervals are compared."""
 
@@ -191,7 +224,7 @@ class Solver:
 
     def rounds_most(self, interval: int) -> int:
         """No lease has more rounds than this, or so few have that they do not count."""
-        least = sum(nanoseconds(law.lowest) for law in self.laws[3:])
+        least = sum(nanoseconds(law.lowest) for law in self.laws[LEASE_COSTS:])
         last = max(0, min(self.ends.horizon * SECOND, self.threshold(interval)))
         return int(min(last / (interval + least) + 2, ROUNDS_MAX))  # one commit may come after it
 
@@ -205,8 +238,8 @@ class Solver:
         return theta
 
     def rounds(self, count: int) -> Rounds:
-        """The costs of `count` rounds: as they are if constant, else the paths sampled."""
-        if self.constant:
+        """The costs of `count` rounds: as is if constant, the means if very many, else sampled."""
+        if self.constant or count > ROUNDS_SAMPLED:
             return usual_rounds(self.usual, count)
         paths = min(max(CELLS // count, PATHS_A_STREAM), PATHS_MOST)
         paths -= paths % PATHS_A_STREAM
@@ -301,31 +334,28 @@ class Solver:
         blocks = -(-work // interval)
         last = work - (blocks - 1) * interval
         still = np.zeros(blocks + 1)  # mean time to completion with so many blocks to do
+        far = self.rounds_most(interval) + 2  # from more blocks than this no lease completes
+        leases: dict[int, JobLease] = {}
         for count in range(1, blocks):
-            still[count] = self.lease_to_come(
-                interval, last, count, self.usual.restart_lease, still
-            )
-        total = self.lease_to_come(interval, last, blocks, self.usual.cold_start, still)
+            near = min(count, far)
+            if near not in leases:
+                leases[near] = self.job_lease(interval, last, near, self.usual.restart_lease)
+            still[count] = leases[near].time_to_completion(still[:count])
+        first = self.job_lease(interval, last, min(blocks, far), self.usual.cold_start)
         slots = self.scenario.slots
-        return total + (slots.gap.mean if slots.first_gap else 0.0)
+        gap = slots.gap.mean if slots.first_gap else 0.0
+        return first.time_to_completion(still[:blocks]) + gap
 
-    def lease_to_come(
-        self, interval: int, last: int, blocks: int, start: int, still: Floats
-    ) -> float:
-        """Mean time to completion at the start of a lease with `blocks` to do, the last one short.
-
-        `still` holds the same for fewer blocks. A lease that commits nothing is followed by another
-        of its kind, so the mean is divided by the probability that one does commit something.
-        """
+    def job_lease(self, interval: int, last: int, blocks: int, start: int) -> "JobLease":
+        """One lease of a job with so many blocks to do, the last one short."""
         commits = self.commits_of_job(interval, last, blocks, start)
         reaching = np.concatenate([[1.0], self.probabilities(commits)[0]])
-        exactly = reaching - np.append(reaching[1:], 0.0)  # so many commits, then the lease ends
         done = reaching[-1] if len(reaching) == blocks + 1 else 0.0
-        fewer = still[blocks - np.arange(1, min(len(exactly), blocks))]
-        some = exactly[1 : len(fewer) + 1] > 0  # else 0 times the infinite would be asked for
-        after = float((exactly[1 : len(fewer) + 1][some] * fewer[some]).sum())
-        here = float(self.lengths(commits)[0]) + self.scenario.slots.gap.mean * (1 - done)
-        return inf if reaching[1] < IMPOSSIBLE else (here + after) / reaching[1]
+        return JobLease(
+            some=reaching[1],
+            exactly=-np.diff(np.append(reaching, 0.0))[1:],
+            spent=float(self.lengths(commits)[0]) + self.scenario.slots.gap.mean * (1 - done),
+        )
 
     def commits_of_job(self, interval: int, last: int, blocks: int, start: int) -> Commits:
         """As `commits`, for a job with so many blocks to do; its completion counts as the last."""

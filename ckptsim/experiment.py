@@ -2,13 +2,18 @@
 
 import os
 import signal
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import Pool, TimeoutError  # noqa: A004 (not the built-in one)
+from multiprocessing import (
+    TimeoutError,  # noqa: A004 (not the built-in one)
+    get_all_start_methods,
+    get_context,
+)
 from threading import Event as Flag
-from threading import current_thread, main_thread
+from threading import Thread, current_thread, main_thread
+from time import sleep
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -19,12 +24,14 @@ from ckptsim.drivers.virtual import Outcome, Stay, simulate, simulate_leases
 from ckptsim.world import World
 
 LEASES_A_REPLICATION = 250  # `--leases N` is run in replications of so many
-SERIAL_MAX = 100  # jobs; up to here starting processes takes longer than the work
-LEASES_SERIAL_MAX = 500
+JOBS_SERIAL_MAX = 200  # up to here starting processes takes as long as the work
+LEASES_SERIAL_MAX = 5_000
+ORPHANED_S = 1.0  # how long a process may go on without its parent
 POLL_S = 0.1  # how long Ctrl-C may take to be noticed
 CHUNK_MOST = 25  # replications handed to a process at once: few, for steady progress
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Progress = Callable[[int, int], object]
 """Called with how many replications are finished and how many there are."""
 
@@ -75,16 +82,16 @@ class Results:
 
 def replicate(world: World, replications: int, progress: Progress | None = None) -> Results:
     """Run all jobs of the world, `replications` times over."""
-    serial = replications * world.scenario.job.count <= SERIAL_MAX
-    done = finished(partial(run_jobs, world), replications, serial, progress)
+    serial = replications * world.scenario.job.count <= JOBS_SERIAL_MAX
+    done = finished(partial(run_jobs, world), range(replications), progress, serial=serial)
     return Results(world, done, replications)
 
 
 def replicate_leases(world: World, leases: int, progress: Progress | None = None) -> Results:
     """Run so many leases of one job without end that starts each from a checkpoint."""
-    sizes = lease_sizes(leases)
+    sizes = list(enumerate(lease_sizes(leases)))
     serial = leases <= LEASES_SERIAL_MAX
-    done = finished(partial(run_leases, world, sizes), len(sizes), serial, progress)
+    done = finished(partial(run_leases, world), sizes, progress, serial=serial)
     return Results(world, done, len(sizes))
 
 
@@ -98,8 +105,9 @@ def run_jobs(world: World, number: int) -> Replication:
     return brief(number, simulate(world, number))
 
 
-def run_leases(world: World, sizes: list[int], number: int) -> Replication:
-    return brief(number, simulate_leases(world, number, sizes[number]))
+def run_leases(world: World, numbered: tuple[int, int]) -> Replication:
+    number, leases = numbered
+    return brief(number, simulate_leases(world, number, leases))
 
 
 def brief(number: int, outcome: Outcome) -> Replication:
@@ -110,21 +118,54 @@ def brief(number: int, outcome: Outcome) -> Replication:
 
 
 def finished(
-    run: Callable[[int], T], count: int, serial: bool, progress: Progress | None = None
+    run: Callable[[Item], T],
+    items: Sequence[Item],
+    progress: Progress | None = None,
+    *,
+    serial: bool,
 ) -> list[T]:
-    """run(0), run(1), ... in this order: all, or those done when the user pressed Ctrl-C.
+    """`run` of each item, in their order: of all, or of those done when the user pressed Ctrl-C.
 
-    `run` and what it returns must be able to travel between processes unless `serial`.
+    Raises KeyboardInterrupt if that was none. Unless `serial`, `run`, the items and what comes of
+    them must be able to travel between processes.
     """
     done: dict[int, T] = {}
     with suppress(KeyboardInterrupt):
-        for some in one_by_one(run, count) if serial else on_all_cores(run, count):
+        for some in one_by_one(run, items) if serial else on_all_cores(run, items):
             done |= some
             if progress:
-                progress(len(done), count)
+                progress(len(done), len(items))
     if not done:
         raise KeyboardInterrupt
     return [done[number] for number in sorted(done)]
+
+
+def one_by_one(
+    run: Callable[[Item], T], items: Sequence[Item]
+) -> Generator[dict[int, T], None, None]:
+    for number, item in enumerate(items):
+        yield {number: run(item)}
+
+
+def on_all_cores(
+    run: Callable[[Item], T], items: Sequence[Item]
+) -> Generator[dict[int, T], None, None]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = cores or 1
+    length = min(CHUNK_MOST, max(1, len(items) // (2 * cores)))
+    numbered = list(enumerate(items))
+    chunks = [numbered[start : start + length] for start in range(0, len(items), length)]
+    # Forking this process would copy its threads' locks. Leaving the block ends the processes.
+    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    with stopping() as stop, context.Pool(cores, serve_the_parent) as processes:
+        results = processes.imap_unordered(partial(run_chunk, run), chunks)
+        left = len(chunks)
+        while left and not stop.is_set():
+            try:
+                yield results.next(POLL_S)
+                left -= 1
+            except TimeoutError:
+                yield {}
 
 
 @contextmanager
@@ -141,30 +182,17 @@ def stopping() -> Iterator[Flag]:
         signal.signal(signal.SIGINT, before)
 
 
-def one_by_one(run: Callable[[int], T], count: int) -> Generator[dict[int, T], None, None]:
-    for number in range(count):
-        yield {number: run(number)}
-
-
-def on_all_cores(run: Callable[[int], T], count: int) -> Generator[dict[int, T], None, None]:
-    cores = os.cpu_count() or 1
-    parts = max(min(count, 2 * cores), -(-count // CHUNK_MOST))
-    chunks = [chunk.tolist() for chunk in np.array_split(np.arange(count), parts)]
-    # Leaving the block ends the processes at once, with what they are at.
-    with stopping() as stop, Pool(cores, leave_interrupts_to_the_parent) as processes:
-        results = processes.imap_unordered(partial(run_chunk, run), chunks)
-        left = len(chunks)
-        while left and not stop.is_set():
-            try:
-                yield results.next(POLL_S)
-                left -= 1
-            except TimeoutError:
-                yield {}
-
-
-def leave_interrupts_to_the_parent() -> None:
+def serve_the_parent() -> None:
+    """Leave interrupts to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
 
 
-def run_chunk(run: Callable[[int], T], numbers: list[int]) -> dict[int, T]:
-    return {number: run(number) for number in numbers}
+def end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        sleep(ORPHANED_S)
+    os._exit(1)
+
+
+def run_chunk(run: Callable[[Item], T], numbered: list[tuple[int, Item]]) -> dict[int, T]:
+    return {number: run(item) for number, item in numbered}

@@ -166,8 +166,8 @@ def _from_call(text: str, kind: Kind, folder: Path) -> Law:
     if name == "empirical":
         return _empirical(inner, folder)
     if name == "mixture":
-        return _mixture([_split_weight(part) for part in _split(inner)], kind, folder)
-    positional, named = _arguments(_split(inner), name)
+        return _mixture([_split_weight(part) for part in split_at_commas(inner)], kind, folder)
+    positional, named = _arguments(split_at_commas(inner), name)
     return _build(name, positional, named)
 
 
@@ -196,7 +196,7 @@ def _refuse_unknown(name: str) -> None:
         )
 
 
-def _split(inner: str) -> list[str]:
+def split_at_commas(inner: str) -> list[str]:
     """The parts between commas that are not inside inner parentheses."""
     parts, depth = [""], 0
     for character in inner:
@@ -366,7 +366,7 @@ def _empirical(inner: str, folder: Path) -> Law:
     if not colon and _FILE.search(column):
         columns = ", ".join(_header(_rows(_found(folder / column, column))))
         raise ScenarioError(f"empirical: which column of {column}? It has {columns}")
-    times = tuple(_time(part, _TIME) for part in _split(inner))
+    times = tuple(_time(part, _TIME) for part in split_at_commas(inner))
     if not times:
         raise ScenarioError(f"empirical: empty; write for example {_EMPIRICAL_EXAMPLE}")
     return lifetimes.Empirical(times)

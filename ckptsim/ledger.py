@@ -46,6 +46,7 @@ def charge(ledger: list[int], before: Job, event: Event, after: Job) -> None:
         ledger[category_of(before.phase)] += elapsed
     ledger[Category.USEFUL] += committed
     lost = pending - committed - after.unsaved
+    assert lost >= 0
     if lost > 0:
         ledger[cause_of(event)] += lost
 

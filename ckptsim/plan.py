@@ -10,17 +10,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from math import inf, isinf
+from math import hypot, inf, isinf
 from typing import NamedTuple
 
 import numpy as np
 
 from ckptsim import classic
 from ckptsim.errors import ScenarioError
-from ckptsim.exact import Solver, Value
+from ckptsim.exact import FARTHEST, LEASE_COSTS, Solver, Value, ends_of
 from ckptsim.lifetimes import Empirical, Law, Never
 from ckptsim.rules import NEVER
 from ckptsim.scenario import Scenario
+from ckptsim.unequal import PlanValue, best_plan
 from ckptsim.units import HOUR, MINUTE, SECOND, show
 from ckptsim.world import unless_none
 
@@ -29,9 +30,10 @@ TEETH_MAX = 400  # cliffs beyond so many checkpoints a lease are too small to ma
 KINKS_MAX = 12  # atoms of the laws that make cliffs of their own, if there are so few
 WORTH_A_MENTION = 0.001  # of useful fraction: cliffs that lose less are not listed
 POLISHED = 3  # of the best found, so many are polished
+AS_GOOD_AS_NONE = 1e-4  # of the leases
 MARGIN = 0.01  # the flat part: what is within so much of the best
 RESERVE = 0.10  # how much longer than said a cost may be before the answer should suffer
-RESAMPLES = 100  # of the observed lifetimes, for the spread of the answer
+RESAMPLES = 200  # of the observed lifetimes, for the spread of the answer
 CONTENDERS = 60  # intervals among which each resample chooses
 BOOTSTRAP = 2**31 + 1  # the key of its random stream
 CYCLE_COSTS = ("write", "transfer", "restart_in_place")
@@ -39,7 +41,10 @@ ALL_COSTS = (*CYCLE_COSTS, "input", "restart_lease", "cold_start")
 
 
 class Cliff(NamedTuple):
-    """An interval beyond which one checkpoint fewer fits into a lease."""
+    """An interval beyond which one checkpoint fewer fits into a lease.
+
+    Constant costs make it sheer, `beyond` following at once; random ones a slope between the two.
+    """
 
     at: Value
     beyond: Value
@@ -76,7 +81,7 @@ class Spread(NamedTuple):
     resamples: int
     interval_low: int  # the middle 95 % of the best intervals, ns
     interval_high: int
-    useful_low: float  # the middle 95 % of what the answer is worth
+    useful_low: float  # the middle 95 % of what the answer is worth, kept as it is
     useful_high: float
     regret_high: float  # 95 % of the time keeping the answer costs less than this
 
@@ -153,8 +158,12 @@ class Search:
 
     @cached_property
     def cliffs(self) -> list[Cliff]:
-        """The cliffs worth a mention, by interval."""
-        found = [Cliff(self.value(edge), self.value(edge + self.step)) for edge in self.edges]
+        """The cliffs worth a mention, by interval; random costs make slopes of them."""
+        half = blur(self.solver)
+        found = [
+            Cliff(self.value(max(edge - half, self.span.low)), self.value(edge + self.step + half))
+            for edge in self.edges
+        ]
         return [cliff for cliff in found if cliff.loss > WORTH_A_MENTION]
 
     def flat(self, margin: float = MARGIN) -> list[Range]:
@@ -191,42 +200,61 @@ def worth(value: Value) -> float:
     return value.useful_fraction_with_gap
 
 
+def refuse_if_endless(scenario: Scenario) -> None:
+    """ScenarioError where some leases would go on as good as for ever."""
+    slots = scenario.slots
+    ends = ends_of(scenario)
+    if slots.claim_worklife is not None or ends.still_there(FARTHEST) < AS_GOOD_AS_NONE:
+        return
+    if not (isinstance(slots.evictions, Never) and isinstance(slots.power_failures, Never)):
+        raise ScenarioError(
+            f"one lease in {1 / ends.still_there(FARTHEST):,.0f} would last longer than a century: "
+            "slots.evictions or slots.power_failures come too late, and there is no slots.limit; "
+            "give one (--limit)"
+        )
+    raise ScenarioError(
+        "nothing ends a lease: no slots.limit, slots.evictions or slots.power_failures; "
+        "a job that is never interrupted needs no checkpoint, so give at least one of them "
+        "(--limit, --evictions, --power-failures)"
+    )
+
+
 def span(solver: Solver) -> Range:
     """The intervals worth looking at, nanoseconds; ScenarioError where none can work."""
+    refuse_if_endless(with_slots(solver.scenario, claim_worklife=None))
     slots, usual = solver.scenario.slots, solver.usual
-    if isinf(solver.ends.horizon):
-        raise ScenarioError(
-            "nothing ends a lease: no slots.limit, slots.evictions or slots.power_failures; "
-            "a job that is never interrupted needs no checkpoint, so give at least one of them "
-            "(--limit, --evictions, --power-failures)"
-        )
     around = usual.input + usual.restart_lease + usual.write + usual.transfer
     saved = min(slots.grace, usual.transfer)
     longest = int(min(solver.limit, solver.ends.horizon * SECOND + saved)) - around
+    cycle = usual.write + usual.transfer + usual.restart_in_place
+    step = solver.scenario.job.step or 1
+    refuse_if_none_can_work(solver.scenario, around, longest, cycle)
+    if slots.limit is None:
+        lost = mean_between_losses(solver)
+        many = max(5 * lost, 10 * classic.young(cycle / SECOND, lost))
+        longest = min(longest, int(many * SECOND))
+    low = max(SECOND, min(cycle // 4, longest // GRID), step)
+    return Range(min(low, longest), max(longest // step, 1) * step)
+
+
+def refuse_if_none_can_work(scenario: Scenario, around: int, longest: int, cycle: int) -> None:
+    """ScenarioError where the best interval would be none at all, or no time at all."""
+    step = scenario.job.step
     if longest <= 0:
         raise ScenarioError(
             f"no interval can work: restart, write and transfer take {show(around)}, "
             f"and no lease is longer than {show(longest + around)}"
         )
-    cycle = usual.write + usual.transfer + usual.restart_in_place
-    if cycle == 0 and solver.scenario.job.step is None:
+    if cycle == 0 and step is None:
         raise ScenarioError(
             "a checkpoint costs nothing: job.write, job.transfer and job.restart are all 0; then "
             "the more often the better, so give at least one of them (--write 5min) or a --step"
         )
-    step = solver.scenario.job.step or 1
-    if step > longest:
+    if step is not None and step > longest:
         raise ScenarioError(
             f"no interval can work: a step takes {show(step)}, "
             f"and no lease has more than {show(longest)} for it"
         )
-    if slots.limit is None:
-        lost = mean_between_losses(solver)
-        longest = min(
-            longest, int(max(5 * lost, 10 * classic.young(cycle / SECOND, lost)) * SECOND)
-        )
-    low = max(SECOND, min(cycle // 4, longest // GRID), step)
-    return Range(min(low, longest), max(longest // step, 1) * step)
 
 
 def edges(solver: Solver) -> Iterable[int]:
@@ -243,6 +271,13 @@ def edges(solver: Solver) -> Iterable[int]:
         if bound < NEVER:
             for k in range(1, TEETH_MAX if solver.constant else TEETH_MAX // 10):
                 yield (bound - first - k * rounds) // k
+
+
+def blur(solver: Solver) -> int:
+    """How far random costs spread one round, ns: two standard deviations, read off quantiles."""
+    within = np.array([0.1587, 0.8413])  # a normal law's quantiles at one standard deviation
+    spreads = (float(np.ptp(law.quantile(within))) / 2 for law in solver.laws[LEASE_COSTS:])
+    return int(2 * hypot(*spreads) * SECOND)
 
 
 def mean_between_losses(solver: Solver) -> float:
@@ -277,8 +312,9 @@ class Advice:
     flat: list[Range]  # within MARGIN of the best
     cliffs: list[Cliff]
     reserve: Value  # the best that RESERVE longer costs would not throw off, at the given costs
+    plan: PlanValue | None  # of unequal intervals; None where costs are random
     classic: Classic
-    current: Value | None  # of the interval in use now
+    present: Value | None  # of the interval in use now
     asked: list[Value]
     changes: list[Change]
     spread: Spread | None
@@ -286,13 +322,13 @@ class Advice:
     @property
     def cliff_above(self) -> Cliff | None:
         """The next cliff at or above the best interval."""
-        above = (cliff for cliff in self.cliffs if cliff.at.interval >= self.best.interval)
+        above = (cliff for cliff in self.cliffs if cliff.beyond.interval > self.best.interval)
         return next(above, None)
 
     @property
     def cliff_below(self) -> Cliff | None:
         """The next cliff below the best interval."""
-        below = [cliff for cliff in self.cliffs if cliff.at.interval < self.best.interval]
+        below = [cliff for cliff in self.cliffs if cliff.beyond.interval <= self.best.interval]
         return below[-1] if below else None
 
     def makespan(self, value: Value) -> float | None:
@@ -324,9 +360,10 @@ def plan(
         flat=search.flat(),
         cliffs=search.cliffs,
         reserve=with_reserve(search),
+        plan=best_plan(search.solver, best),
         classic=classics(search.solver),
-        current=None if interval is None else search.solver.value(interval),
-        asked=[search.solver.value(interval) for interval in asked],
+        present=None if interval is None else search.value(interval),
+        asked=[search.value(interval) for interval in asked],
         changes=[
             Change(label, kept=other.value(best.interval), best=other.best)
             for label, other in searches([*variations(scenario), *more])
@@ -404,14 +441,15 @@ def spread(search: Search) -> Spread | None:
         np.random.SeedSequence(search.scenario.seed, spawn_key=(BOOTSTRAP,))
     )
     candidates = contenders(search)
-    bests, regrets = [], []
+    found, regrets = [], []
     for _ in range(RESAMPLES):
         again = Empirical(tuple(rng.choice(law.values, len(law.values))))
         solver = Solver(with_slots(search.scenario, evictions=again))
         best = max((solver.value(interval) for interval in candidates), key=worth)
-        bests.append((best.interval, best.useful_fraction))
-        regrets.append(worth(best) - worth(solver.value(search.best.interval)))
-    low, high = np.quantile(np.array(bests), [0.025, 0.975], axis=0)
+        kept = solver.value(search.best.interval)
+        found.append((best.interval, worth(kept)))
+        regrets.append(worth(best) - worth(kept))
+    low, high = np.quantile(np.array(found), [0.025, 0.975], axis=0)
     return Spread(
         RESAMPLES,
         int(low[0]),
@@ -426,4 +464,5 @@ def contenders(search: Search) -> list[int]:
     """Intervals of which one may well be the best for lifetimes much like these."""
     enough = (1 - 5 * MARGIN) * worth(search.best)
     good = [value.interval for value in search.curve if worth(value) >= enough]
-    return good[:: max(1, len(good) // CONTENDERS)]
+    thinned = good[:: max(1, len(good) // CONTENDERS)]
+    return sorted({search.best.interval, *thinned, *set(search.edges).intersection(good)})

@@ -36,7 +36,7 @@ from ckptsim.exact import Value
 from ckptsim.ledger import LOST, Category, category_of, cause_of, slot_time
 from ckptsim.lifetimes import Constant, Empirical, Law
 from ckptsim.plan import MARGIN, RESERVE, Advice, Cliff, worth
-from ckptsim.rules import Event, Phase, on_slot
+from ckptsim.rules import Event, Phase, ending, on_slot
 from ckptsim.units import DAY, HOUR, MINUTE, SECOND, nanoseconds, show
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def window(advice: Advice) -> tuple[int, int]:
     enough = SHOWN * worth(advice.best)
     shown = [value.interval for value in advice.search.curve if worth(value) >= enough]
     shown += [int(found * SECOND) for _, found, _ in formulas(advice)]
-    shown += [value.interval for value in (advice.current, *advice.asked) if value is not None]
+    shown += [value.interval for value in (advice.present, *advice.asked) if value is not None]
     low, high = min(shown), max(shown)
     room = max(high / low, 1.2)
     return max(int(low / room**0.02), 1), int(high * room**0.04) + 2
@@ -312,7 +312,7 @@ def draw_curve(axes: Axes, advice: Advice, low: int, high: int) -> None:
     axes.plot(*points(values), **style, zorder=3, label="_curve")
     heights = points(values)[1]
     bottom, top = max(heights.min(), DEEPEST * heights.max()), heights.max()
-    bottom = min([bottom, *(100 * worth(value) for value in (advice.current,) if value)])
+    bottom = min([bottom, *(100 * worth(value) for value in (advice.present,) if value)])
     room = max(top - bottom, 1.0)
     axes.set_ylim(bottom - 0.15 * room, top + 0.1 * room)
 
@@ -366,8 +366,8 @@ def draw_answers(axes: Axes, advice: Advice) -> None:
     if advice.reserve.interval != advice.best.interval:
         label = told(f"for {100 * RESERVE:.0f} % longer costs", advice.reserve)
         mark(axes, [advice.reserve], label, "D", YELLOW, 5, 7)
-    if advice.current is not None:
-        mark(axes, [advice.current], told("present", advice.current), "s", ORANGE, 8, 5)
+    if advice.present is not None:
+        mark(axes, [advice.present], told("present", advice.present), "s", ORANGE, 8, 5)
     if advice.asked:
         mark(axes, advice.asked, "asked for", "o", "white", 5, 4.5)
 
@@ -453,7 +453,7 @@ def whole_of(advice: Advice) -> str:
 
 def plan_finding(advice: Advice) -> str:
     useful = f"{percent(worth(advice.best))} of {whole_of(advice)} is useful"
-    now = "" if advice.current is None else f", {percent(worth(advice.current))} at present"
+    now = "" if advice.present is None else f", {percent(worth(advice.present))} at present"
     return f"Checkpoint every {show(advice.best.interval)}: {useful}{now}"
 
 
@@ -668,12 +668,6 @@ def moments(rows: Iterable[Row]) -> list[Moment]:
     return [moment for lease in leases(rows) for moment in moments_of(lease)]
 
 
-def ending(phase: Phase, event: Event) -> Event:
-    """What ended a lease: the loss of the slot, if the job was no longer on it by right."""
-    lost = {Phase.VACATING: Event.WARNED, Phase.DISCONNECTED: Event.POWERED_OFF}
-    return lost.get(phase, event)
-
-
 def moments_of(lease: Sequence[Row]) -> Iterator[Moment]:
     for before, after in pairwise(lease):
         completed = after.phase == Phase.COMPLETED
@@ -688,7 +682,7 @@ ENDINGS = {
     Event.WARNED: ("end: eviction", "v", ORANGE),
     Event.EVICTED: ("end: eviction", "v", ORANGE),
     Event.POWERED_OFF: ("end: power failure", "X", PURPLE),
-    Event.ELAPSED: ("end: left by itself", ">", "white"),
+    Event.ELAPSED: ("end: left, or rescheduled", ">", "white"),
 }
 COMPLETION = ("end: completed", "P", GREEN)
 LEASES_SHOWN = 4  # a slot, as the picture's length unless the caller says otherwise
@@ -905,8 +899,8 @@ COUNTS = ("count", "seed", "replications")  # keys of the scenario that are numb
 class Scale:
     """How a column is told: a key of the scenario or a measure.
 
-    Keys hold seconds (or counts, or words such as laws). Measures hold seconds where their name
-    ends in `_s`, shares where it has `fraction` or `share` in it.
+    Seconds where the name ends in `_s`; measures are shares where it has `fraction` or `share` in
+    it; keys may be numbers, or words such as laws.
     """
 
     column: str
@@ -923,8 +917,7 @@ class Scale:
 
     @property
     def is_time(self) -> bool:
-        is_count = self.column.rpartition(".")[2] in COUNTS
-        return self.column.endswith("_s") or (self.is_key and not is_count)
+        return self.column.endswith("_s")
 
     @property
     def is_share(self) -> bool:
@@ -974,7 +967,7 @@ def sweep_finding(frame: "pd.DataFrame", keys: Sequence[str], scale: Scale) -> s
     if best is None:
         return f"{scale.name}: none, at no setting"
     row = frame.iloc[best]
-    at = ", ".join(f"{key} = {Scale(key).told(row[key])}" for key in keys)
+    at = ", ".join(f"{Scale(key).name} = {Scale(key).told(row[key])}" for key in keys)
     return f"{scale.name} is best at {at}: {scale.told(row[scale.column])}"
 
 

@@ -7,6 +7,8 @@ was evicted keeps its place (condor_q's job ids); so a job's number is its place
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from ckptsim.rules import Event, Phase
+
 UNCLAIMED = -1
 
 
@@ -33,9 +35,20 @@ def give_back(pool: Pool, slot: int) -> None:
     heappush(pool.free, slot)
 
 
-def unclaim(pool: Pool, slot: int) -> None:
-    """The lease ended other than by the job's completion, so the claim is gone (rules 2.6)."""
-    pool.claimed[slot] = UNCLAIMED
+def leave(pool: Pool, slot: int, phase: Phase) -> None:
+    """A job leaves the slot: unless it completed, the claim is gone too (htcondor-rules.md 2.6)."""
+    if phase != Phase.COMPLETED:
+        pool.claimed[slot] = UNCLAIMED
+
+
+def away(event: Event, absence: int, contact_lease: int) -> int:
+    """How long a slot is away after `event` ended a lease on it, and the job is off it.
+
+    Of the absence after a power failure, a part goes by before anyone notices.
+    """
+    if event == Event.ELAPSED:
+        return 0
+    return max(0, absence - contact_lease) if event == Event.POWERED_OFF else absence
 
 
 def can_match(pool: Pool) -> bool:

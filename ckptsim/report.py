@@ -23,14 +23,17 @@ def command_line() -> str:
 
 
 def ready(folder: Path) -> Path:
-    """Make sure that the folder can be written to, before any work is done for it.
+    """Make sure that the folder can be written to before any work is done for it; leaves nothing.
 
     Raises OutputError.
     """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        for place in missing:
+            place.rmdir()
     except OSError as error:
         raise cannot_write(folder, error) from None
     return folder
@@ -92,7 +95,7 @@ class Report:
     def data(self, name: str, frame: "pd.DataFrame") -> None:
         """Add a CSV table, named below the picture that is drawn from it."""
         file = f"{self.stem}-{name}.csv"
-        self.files[file] = frame.to_csv(index=False, lineterminator="\n").encode()
+        self.files[file] = as_csv(frame)
         self.say(f"The numbers: [{file}]({file})")
 
     @property
@@ -108,10 +111,16 @@ class Report:
         """Write all of it; the page, which names the others, comes last."""
         page = [f"# {self.title}", "", *self.lines, "---", "", f"Made by `{command_line()}`", ""]
         page += [f"{self.maker}.", ""]
-        path = self.folder / f"{self.stem}.md"
+        path = ready(self.folder) / f"{self.stem}.md"
+        self.folder.mkdir(parents=True, exist_ok=True)
         for name, content in {**self.files, path.name: "\n".join(page).encode()}.items():
             write_whole(self.folder / name, content)
         return path
+
+
+def as_csv(frame: "pd.DataFrame") -> bytes:
+    """A table as a CSV file, the same on every system."""
+    return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 def settings_table(described: Mapping[str, object]) -> list[list[str]]:

@@ -14,7 +14,10 @@ What was computed since is lost when the lease ends. A lease ends in one of thes
   EXPIRED      the runtime limit was reached; nothing more is transferred (E31-E33)
   WARNED       soft kill: the job ends at once, whatever its exit code (C21), but a transfer on the
                wire goes on (C26) until it is complete or
-  EVICTED      hard kill, the grace after the soft one; cuts the transfer off (C26, `-fast`)
+  EVICTED      hard kill, the grace after the soft one, cuts the transfer off (C26, `-fast`). A
+               HTCondor starter busy with a transfer was seen to outlive a vacate time of 1 s by
+               some seconds (C26, v2), as its source's 30 s KILLING_TIMEOUT allows; the grace here
+               is all the time there is, as on other systems
   POWERED_OFF  the machine is gone; the access point waits out the contact lease (F35) and only
                then queues the job again
   by itself    the job completed, left early because no further checkpoint fits before the limit,
@@ -106,12 +109,12 @@ class Job(NamedTuple):
     saved: int  # committed work
     unsaved: int  # work computed, in a checkpoint that is not committed yet
     checkpoints: int  # committed so far
-    fruitless: int  # leases in a row that have committed nothing
+    fruitless: int  # leases in a row, this one included, that have committed nothing
 
 
 def submitted(plan: Plan, now: int, checkpoints: int = 0) -> Job:
     """A job as it enters the queue; with `checkpoints` it has one to restart from."""
-    return requeued(plan, Job(Phase.COMPLETED, now, now, 0, 0, checkpoints, -1), now)
+    return requeued(plan, Job(Phase.QUEUED, now, NEVER, 0, 0, checkpoints, 0), now)
 
 
 def on_slot(phase: Phase) -> bool:
@@ -152,7 +155,7 @@ def turned(plan: Plan, costs: Costs, lease: Lease, job: Job, event: Event, now: 
             return finished(plan, costs, lease, job, now)
         case Event.PLACED:
             assert job.phase == Phase.QUEUED
-            return entered(Phase.FETCHING, costs.input, job, now)
+            return placed(costs, job, now)
     assert on_slot(job.phase)
     match event:
         case Event.WARNED if job.phase == Phase.TRANSFERRING:
@@ -160,6 +163,12 @@ def turned(plan: Plan, costs: Costs, lease: Lease, job: Job, event: Event, now: 
         case Event.POWERED_OFF:
             return disconnected(lease, job, now)
     return requeued(plan, job, now)
+
+
+def placed(costs: Costs, job: Job, now: int) -> Job:
+    """The job at the start of a lease, which is fruitless until it commits something."""
+    until, fruitless = now + costs.input, job.fruitless + 1
+    return Job(Phase.FETCHING, now, until, job.saved, 0, job.checkpoints, fruitless)
 
 
 def finished(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
@@ -178,7 +187,7 @@ def finished(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
         case Phase.FETCHING:
             return entered(Phase.RESTARTING, costs.restart_lease, job, now)
         case Phase.VACATING:
-            return requeued(plan, credited(job), now)
+            return vacated(plan, credited(job), now)
     assert job.phase == Phase.DISCONNECTED
     return requeued(plan, job, now)
 
@@ -213,9 +222,14 @@ def committed(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job
     return entered(Phase.RESUMING, costs.restart_in_place, job, now)
 
 
+def vacated(plan: Plan, job: Job, now: int) -> Job:
+    """The transfer outlived the soft kill: what is left of the job, if anything, queues again."""
+    return completed(plan, job, now) if job.saved == plan.work else requeued(plan, job, now)
+
+
 def credited(job: Job) -> Job:
     saved = job.saved + job.unsaved
-    return Job(job.phase, job.since, job.until, saved, 0, job.checkpoints + 1, -1)
+    return Job(job.phase, job.since, job.until, saved, 0, job.checkpoints + 1, 0)
 
 
 def completed(plan: Plan, job: Job, now: int) -> Job:
@@ -246,14 +260,36 @@ def disconnected(lease: Lease, job: Job, now: int) -> Job:
 
 def requeued(plan: Plan, job: Job, now: int) -> Job:
     """The job off its slot: queued again, or stranded if it can never commit anything more."""
-    fruitless = job.fruitless + 1
-    stranded = hopeless(plan, job) or fruitless >= plan.fruitless_max
+    stranded = hopeless(plan, job) or job.fruitless >= plan.fruitless_max
     phase = Phase.STRANDED if stranded else Phase.QUEUED
-    return Job(phase, now, NEVER, job.saved, 0, job.checkpoints, fruitless)
+    return Job(phase, now, NEVER, job.saved, 0, job.checkpoints, job.fruitless)
 
 
 def hopeless(plan: Plan, job: Job) -> bool:
     """Is even the longest lease with the least costs too short for the next commit?"""
+    return lease_least(plan, job) > plan.lease_longest
+
+
+def lease_least(plan: Plan, job: Job) -> int:
+    """The shortest lease in which the job could commit anything more."""
     least = plan.least
     start = least.cold_start if job.checkpoints == 0 else least.restart_lease
-    return least.input + start + gain(plan, least, job.saved) > plan.lease_longest
+    return least.input + start + gain(plan, least, job.saved)
+
+
+def ending(phase: Phase, event: Event) -> Event:
+    """What took the slot from a job in this phase: the loss itself, not the end of what followed.
+
+    ELAPSED where the job left by itself.
+    """
+    match phase:
+        case Phase.DISCONNECTED:
+            return Event.POWERED_OFF
+        case Phase.VACATING if event in (Event.ELAPSED, Event.EVICTED):
+            return Event.WARNED
+    return event
+
+
+def begins_round(before: Job, job: Job) -> bool:
+    """Did what came between begin a new round of costs? A commit does, as does a new lease."""
+    return job.checkpoints != before.checkpoints

@@ -392,7 +392,7 @@ class Scenario(_Table):
     )
     seed: Seed = Field(default=1, description="Seed of all random draws.")
     replications: Count = Field(
-        default=1000, description="How many times the simulation is repeated."
+        default=1000, description="How many times the simulation is repeated; 1000 if not given."
     )
     job: Job = Field(default=Job(), description="The job.")
     slots: Slots = Field(default=Slots(), description="The slots.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, nan
+from math import inf, isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -50,10 +50,12 @@ class Summary:
 
     @property
     def makespan(self) -> Estimate:
-        """The mean makespan in seconds.
+        """The mean makespan in seconds; infinite where a job never finishes.
 
         Jobs of one replication wait for each other: only the replications are independent.
         """
+        if self.results.stranded:
+            return Estimate(inf, 0.0)
         each = [np.mean(r.makespans) / SECOND for r in self.results.replications if r.makespans]
         return mean_of(np.array(each))
 
@@ -74,7 +76,10 @@ class Summary:
         them has a mean that is known, so it serves as a control; leases of whole jobs are neither.
         """
         if self.endless:
-            known = float(ends_of(self.results.world.scenario).lasting(np.array(inf)))
+            ends = ends_of(self.results.world.scenario)
+            if not isfinite(ends.horizon):
+                return mean_of(self.stays("work"))
+            known = float(ends.lasting(np.array(inf)))
             return controlled_mean(self.stays("work"), self.stays("fate_age"), known)
         counts = [len(each.stays) for each in self.results.replications]
         books = [each.ledger[Category.USEFUL] / SECOND for each in self.results.replications]
@@ -145,9 +150,10 @@ class Summary:
 
     def quantiles(self) -> dict[str, float]:
         """Quantiles of the makespans of all jobs, seconds."""
-        if len(self.makespans_s) == 0:
+        everyone = np.append(self.makespans_s, [inf] * self.results.stranded)
+        if len(everyone) == 0:
             return {}
-        values = np.quantile(self.makespans_s, QUANTILES)
+        values = np.quantile(everyone, QUANTILES, method="inverted_cdf")
         return {f"p{100 * q:02.0f}": float(v) for q, v in zip(QUANTILES, values, strict=True)}
 
 

@@ -1,6 +1,7 @@
 """One or two scenario keys over ranges, every point on the same fates."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from ckptsim import units
 from ckptsim.errors import ScenarioError
 from ckptsim.experiment import Progress, Results, finished, lease_sizes, run_jobs, run_leases
+from ckptsim.lawtext import split_at_commas
 from ckptsim.ranges import is_range, times
 from ckptsim.scenario import Scenario
 from ckptsim.summary import Summary
@@ -29,6 +31,25 @@ class Axis:
     key: str
     settings: tuple[str, ...]
 
+    @property
+    def is_time(self) -> bool:
+        """Are all of them times, rather than numbers, laws or words?"""
+        return all(is_time(each) for each in self.settings)
+
+    @property
+    def column(self) -> str:
+        """Its name in a table; times are in seconds there."""
+        return f"{self.key}_s" if self.is_time else self.key
+
+    def number(self, setting: str) -> float | str:
+        """A setting as it stands in a table."""
+        if self.is_time:
+            return units.duration(setting) / units.SECOND
+        try:
+            return float(setting)
+        except ValueError:
+            return setting
+
 
 def axis(text: str) -> Axis:
     """Read `KEY=LOW:HIGH:STEP` or `KEY=A,B,C`; ScenarioError otherwise."""
@@ -36,7 +57,11 @@ def axis(text: str) -> Axis:
     if not equals or not key.strip() or not values.strip():
         raise ScenarioError(f"--over {text}: found no KEY=VALUES; {EXPECTED}")
     try:
-        parts = [units.spelled(at) for at in times(values)] if is_range(values) else split(values)
+        parts = (
+            [units.spelled(at) for at in times(values)]
+            if is_range(values)
+            else split_at_commas(values)
+        )
     except ScenarioError as error:
         raise ScenarioError(f"--over {text}: {error}") from None
     if not 1 <= len(parts) <= POINTS_MAX:
@@ -44,27 +69,30 @@ def axis(text: str) -> Axis:
     return Axis(key.strip(), tuple(parts))
 
 
-def split(values: str) -> list[str]:
-    """At commas that are not within a law's brackets."""
-    depth, parts = 0, [""]
-    for letter in values:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
+def is_time(text: str) -> bool:
+    """Does it read as a time with its unit?"""
+    try:
+        units.duration(text)
+    except ScenarioError:
+        return False
+    return not text.strip().isdigit()  # 0 needs no unit, but may be a number too
 
 
 def grid(axes: Sequence[Axis]) -> list[Settings]:
-    """Every combination of the axes' values."""
+    """Every combination of the axes' values; ScenarioError if they are too many."""
+    count = math.prod(len(each.settings) for each in axes)
+    if count > POINTS_MAX:
+        raise ScenarioError(f"--over: {count:,} points; expected at most {POINTS_MAX:,}")
     keys = [each.key for each in axes]
     combinations = itertools.product(*(each.settings for each in axes))
     return [dict(zip(keys, values, strict=True)) for values in combinations]
 
 
 def sweep(
-    points: Sequence[tuple[Settings, Scenario]], leases: int, progress: Progress | None = None
+    axes: Sequence[Axis],
+    points: Sequence[tuple[Settings, Scenario]],
+    leases: int,
+    progress: Progress | None = None,
 ) -> "pd.DataFrame":
     """One row a point: its settings, then measures in seconds with their 99 % intervals.
 
@@ -73,25 +101,26 @@ def sweep(
     """
     import pandas as pd
 
-    rows = finished(partial(row, points, leases), len(points), len(points) == 1, progress)
-    return pd.DataFrame(rows)
+    rows = finished(partial(row, leases), points, progress, serial=len(points) == 1)
+    frame = pd.DataFrame(rows)
+    for each in axes:
+        frame[each.key] = [each.number(setting) for setting in frame[each.key]]
+    return frame.rename(columns={each.key: each.column for each in axes})
 
 
-def row(points: Sequence[tuple[Settings, Scenario]], leases: int, number: int) -> dict[str, object]:
+def row(leases: int, point: tuple[Settings, Scenario]) -> dict[str, object]:
     """The settings of one point and what it comes to, computed in one process."""
-    settings, scenario = points[number]
+    settings, scenario = point
     interval = scenario.job.computed_interval
     assert interval is not None
     world = world_of(scenario, interval)
-    endless = scenario.job.work is None
-    run, count = (
-        (partial(run_leases, world, lease_sizes(leases)), len(lease_sizes(leases)))
-        if endless
-        else (partial(run_jobs, world), scenario.replications)
-    )
-    results = Results(world, [run(each) for each in range(count)], count)
-    found = measures(Summary(results, endless=endless))
-    return {key: number_of(value) for key, value in settings.items()} | found
+    if scenario.job.work is None:
+        parts = list(enumerate(lease_sizes(leases)))
+        done = [run_leases(world, part) for part in parts]
+    else:
+        done = [run_jobs(world, number) for number in range(scenario.replications)]
+    summary = Summary(Results(world, done, len(done)), endless=scenario.job.work is None)
+    return {**settings, **measures(summary)}
 
 
 def measures(summary: Summary) -> dict[str, object]:
@@ -104,18 +133,7 @@ def measures(summary: Summary) -> dict[str, object]:
     for name, estimate in estimates.items():
         low, high = estimate.interval
         columns |= {name: estimate.mean, f"{name}_low": low, f"{name}_high": high}
-    shares = {c.name.lower(): time / summary.slot_time for c, time in summary.ledger.items()}
+    whole = summary.slot_time or math.nan
+    shares = {category.name.lower(): time / whole for category, time in summary.ledger.items()}
     columns |= {f"share_{name}": share for name, share in shares.items() if name != "useful"}
     return columns | {"never_finishes": summary.never_finishes}
-
-
-def number_of(value: str) -> float | str:
-    """A setting as a number where it is one: times in seconds."""
-    try:
-        return units.duration(value) / units.SECOND
-    except ScenarioError:
-        pass
-    try:
-        return float(value)
-    except ValueError:
-        return value

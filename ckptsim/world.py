@@ -9,7 +9,7 @@ from ckptsim.draws import Purpose, times
 from ckptsim.lifetimes import Law
 from ckptsim.rules import FRUITLESS_LEASES_MAX, NEVER, Costs, Lease, Plan
 from ckptsim.scenario import Scenario
-from ckptsim.units import nanoseconds
+from ckptsim.units import LONGEST, nanoseconds
 
 
 class Fate(NamedTuple):
@@ -46,7 +46,7 @@ class World:
         slots = self.scenario.slots
         return map(
             Fate,
-            repeat(NEVER if slots.limit is None else slots.limit),
+            repeat(LONGEST if slots.limit is None else slots.limit),
             self._stream(slots.evictions, replication, slot, Purpose.EVICTION),
             self._stream(slots.power_failures, replication, slot, Purpose.POWER_FAILURE),
             self._stream(slots.absence, replication, slot, Purpose.ABSENCE),

@@ -178,7 +178,7 @@ def test_sweep_meets_every_interval_with_the_same_fates():
     points = answer("sweep", *LEASE, "--leases", "400", "--over", "job.interval=84min,85min")[
         "points"
     ]
-    assert [point["job.interval"] for point in points] == [5040, 5100]
+    assert [point["job.interval_s"] for point in points] == [5040, 5100]
     # Common random numbers: the difference is far surer than either value (theory.md, section 6).
     assert points[0]["work_per_lease_s"] < points[1]["work_per_lease_s"]
 
@@ -187,7 +187,7 @@ def test_sweep_over_two_keys():
     over = ["--over", "job.interval=1h,2h", "--over", "slots.limit=4h:6h:2h"]
     points = answer("sweep", "--write", "5min", *over, "--leases", "10")["points"]
     found = [
-        (point["job.interval"], point["slots.limit"], round(point["work_per_lease_s"]))
+        (point["job.interval_s"], point["slots.limit_s"], round(point["work_per_lease_s"]))
         for point in points
     ]
     hour = 3600
@@ -226,6 +226,16 @@ def test_the_schema_is_one():
     [
         (["plan"], "nothing ends a lease"),
         (["plan", "--limit", "6h"], "a checkpoint costs nothing"),
+        (
+            ["plan", "--write", "5min", "--evictions", "lognormal(median=2h, sigma=10)"],
+            "would last longer than a century",
+        ),
+        (
+            ["plan", "--write", "5min", "--evictions", "mixture(0.5: none, 0.5: 3h)"],
+            "one lease in 2 would last longer than a century",
+        ),
+        (["simulate", "--write", "5min", "--interval", "1h"], "nothing ends a lease"),
+        (["sweep", *LEASE, "--over", "seed=1,2", "--over", "seed=3"], "seed twice"),
         (["plan", "--limit", "6"], "--limit: 6: no unit; write for example 6min"),
         (["plan", "--limt", "6h"], "No such option '--limt'"),
         (["plan", "--limit", "6h", "--write", "7h"], "no interval can work"),
@@ -311,3 +321,104 @@ def test_help_names_every_command_and_imports_nothing_heavy():
         assert f"  {name} " in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"numpy", "pandas", "scipy", "matplotlib", "simpy", "pydantic", "rich"}
+
+
+# --- found by people who tried to break it --------------------------------------------------------
+
+
+def test_a_sweep_point_that_cannot_run_is_told_as_never():
+    words = ["--limit", "6h", "--write", "5min", "--cold-start", "5min", "--work", "24h"]
+    over = ["--over", "job.interval=60min,356min", "--replications", "2"]
+    points = answer("sweep", *words, *over)["points"]
+    assert [point["never_finishes"] for point in points] == [False, True]
+    assert points[1]["makespan_s"] is None
+    assert "never" in ckptsim("sweep", *words, *over, "--no-report").stdout
+
+
+def test_a_swept_number_is_no_time():
+    done = ckptsim(
+        "sweep",
+        *LEASE,
+        "--interval",
+        "1h",
+        "--over",
+        "slots.count=1,2",
+        "--leases",
+        "9",
+        "--no-report",
+    )
+    assert "at slots.count = 1." in done.stdout
+
+
+def test_the_makespan_of_jobs_of_which_some_never_finish_is_infinite():
+    words = ["--evictions", "1h", "--write", "5min", "--interval", "20h", "--work", "30h"]
+    ran = answer("simulate", *words, "--replications", "1")
+    assert ran["jobs"]["never_finishes"] is True
+    assert ran["jobs"]["makespan_mean_s"] is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", *LEASE, "--confirm", "0", "--no-report"],
+        ["schema"],
+        ["plan", "--help"],
+    ],
+)
+def test_a_full_disk_is_one_line(words):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*CKPTSIM, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == "ckptsim: cannot write the output: no space left on device\n"
+
+
+def test_a_terminal_without_our_letters_is_no_mistake():
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    done = ckptsim("plan", *LEASE, *FEW, "--no-report", env=plain)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Checkpoint every 1 h 25 min" in done.stdout
+
+
+@pytest.mark.parametrize("law", ["lognormal(median=2h, sigma=3)", "gamma(mean=12h, cv=20)"])
+def test_a_heavy_tail_is_planned_for(law):
+    found = answer("plan", "--evictions", law, "--write", "4min", *FEW)["best_fixed"]
+    assert 0 < found["useful_fraction"] < 1
+    assert 60 < found["interval_s"] < 10 * 365 * 86400
+
+
+def test_the_bare_command_is_its_help():
+    done = ckptsim()
+    assert done.returncode == 0
+    assert done.stdout == ckptsim("--help").stdout
+
+
+def test_a_log_without_evictions_is_answered_for_the_worst_and_says_so():
+    log = Path(__file__).parent / "data" / "condor-logs" / "htcondor_recovery_event_check.log"
+    assert "expected a log of jobs that ran" in mistake("plan", "--log", str(log), "--write", "5s")
+
+
+def test_processes_end_with_the_one_they_work_for():
+    words = ["simulate", *LEASE, "--interval", "10min", "--work", "24h", "--replications", "20000"]
+    running = subprocess.Popen([*CKPTSIM, *words, "--json"], stdout=subprocess.DEVNULL)
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not workers(children):
+        time.sleep(0.2)
+    orphans = workers(children)
+    running.kill()
+    running.wait()
+    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in orphans):
+        time.sleep(0.2)
+    assert orphans
+    assert not any(Path(f"/proc/{pid}").exists() for pid in orphans)
+
+
+def workers(children):
+    """The processes started by the server that the command has started."""
+    found = []
+    for child in children.read_text().split():
+        below = Path(f"/proc/{child}/task/{child}/children")
+        found += below.read_text().split() if below.exists() else []
+    return found

@@ -49,9 +49,9 @@ def test_a_replication_is_a_run_in_brief(world):
 
 
 def test_one_core_and_all_give_the_same(world, monkeypatch):
-    on_all = replicate(world, 120)
-    monkeypatch.setattr(experiment, "SERIAL_MAX", 10**6)
     alone = replicate(world, 120)
+    monkeypatch.setattr(experiment, "JOBS_SERIAL_MAX", 0)
+    on_all = replicate(world, 120)
     assert same(on_all, alone)
     assert [replication.number for replication in on_all.replications] == list(range(120))
 
@@ -61,7 +61,7 @@ def test_leases_are_run_in_replications_of_so_many(world, monkeypatch):
     assert [len(each.stays) for each in results.replications] == [250, 250, 250, 250, 100]
     assert len(results.stays("work")) == 1100
     assert (results.stays("work")[250:500] == column(simulate_leases(world, 1, 250), "work")).all()
-    monkeypatch.setattr(experiment, "SERIAL_MAX", 10**6)
+    monkeypatch.setattr(experiment, "LEASES_SERIAL_MAX", 0)
     assert same(results, replicate_leases(world, 1100))
 
 
@@ -99,8 +99,8 @@ def test_progress_is_told(world):
 
 def test_progress_on_all_cores_ends_with_all(world):
     told = []
-    replicate(world, 150, lambda done, asked: told.append((done, asked)))
-    assert told[-1] == (150, 150)
+    replicate(world, 250, lambda done, asked: told.append((done, asked)))
+    assert told[-1] == (250, 250)
     assert told == sorted(told)
 
 

@@ -58,7 +58,7 @@ def test_the_best_equal_interval_for_weibull_evictions(shape, minutes, work):
 def test_what_is_asked_for_is_valued_as_asked(R, tau):  # noqa: N803
     scenario = manual(R, slots__evictions="12h", job__interval=f"{tau} min")
     advice = plan(scenario, asked=[tau * MINUTE])
-    assert advice.current == advice.asked[0] == Solver(scenario).value(tau * MINUTE)
+    assert advice.present == advice.asked[0] == Solver(scenario).value(tau * MINUTE)
 
 
 @pytest.mark.parametrize(

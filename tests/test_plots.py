@@ -61,7 +61,7 @@ def pooled():
 
 def swept(measure="useful_fraction"):
     cells = [(m * 60.0, h * 3600.0) for m in (30, 60, 85) for h in (3, 6)]
-    frame = pd.DataFrame(cells, columns=["job.interval", "slots.limit"])
+    frame = pd.DataFrame(cells, columns=["job.interval_s", "slots.limit_s"])
     frame[measure] = np.linspace(0.5, 0.8, len(frame))
     frame[f"{measure}_low"] = frame[measure] - 0.01
     frame[f"{measure}_high"] = frame[measure] + 0.01
@@ -90,9 +90,9 @@ def drawn(name):
             makespans = [makespan / SECOND for makespan in pooled()[1].makespans]
             return plots.makespan_figure(makespans, 9e4, {"p05": 8e4, "p50": 9e4, "p95": 1e5})
         case "line":
-            return plots.sweep_figure(swept().query("`slots.limit` == 10800"), ["job.interval"])
+            return plots.sweep_figure(swept().query("`slots.limit_s` == 10800"), ["job.interval_s"])
         case "map":
-            return plots.sweep_figure(swept(), ["job.interval", "slots.limit"])
+            return plots.sweep_figure(swept(), ["job.interval_s", "slots.limit_s"])
         case "survival":
             band = survival - 0.1, survival + 0.1
             laws = {"law": (times, survival)}
@@ -372,7 +372,7 @@ def test_few_makespans_can_be_drawn(makespans, tmp_path):
 def test_the_best_cell_has_the_frame():
     frame = swept()
     frame.loc[2, "useful_fraction"] = 0.99  # 60 min, 3 h
-    figure = plots.sweep_figure(frame, ["job.interval", "slots.limit"])
+    figure = plots.sweep_figure(frame, ["job.interval_s", "slots.limit_s"])
     (rectangle,) = figure.axes[0].patches
     assert rectangle.get_xy() == (0.5, -0.5)
     assert "job.interval = 1 h, slots.limit = 3 h: 99.0 %" in figure.get_suptitle()
@@ -382,13 +382,13 @@ def test_the_best_cell_has_the_frame():
 def test_of_times_the_shortest_is_best_and_what_is_missing_is_never():
     frame = swept("makespan_s")
     frame.loc[0, "makespan_s"] = float("nan")
-    figure = plots.sweep_figure(frame, ["job.interval", "slots.limit"], "makespan_s")
+    figure = plots.sweep_figure(frame, ["job.interval_s", "slots.limit_s"], "makespan_s")
     assert "job.interval = 30 min, slots.limit = 6 h" in figure.get_suptitle()
     assert "never" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_words_and_counts_have_places_too(tmp_path):
-    laws = [43200.0, "weibull(shape=0.7, mean=12h)", "none"]
+    laws = ["12h", "weibull(shape=0.7, mean=12h)", "none"]
     cells = [(law, float(n)) for law in laws for n in (1, 10, 100)]
     frame = pd.DataFrame(cells, columns=["slots.evictions", "slots.count"])
     frame["useful_fraction"] = np.linspace(0.5, 0.8, len(frame))
@@ -396,23 +396,23 @@ def test_words_and_counts_have_places_too(tmp_path):
     two = plots.sweep_figure(frame, ["slots.count", "slots.evictions"])
     for figure in (one, two, plots.sweep_figure(frame.iloc[3:6], ["slots.count"])):
         plots.save(figure, tmp_path / "sweep.png", "footer")
-    assert one.axes[0].get_xticklabels()[0].get_text() == "12\N{NO-BREAK SPACE}h"
+    assert one.axes[0].get_xticklabels()[0].get_text() == "12h"
     assert two.axes[0].get_xlabel() == "slots.count (number)"
     assert "slots.count = 100, slots.evictions = none" in two.get_suptitle()
 
 
 def test_a_sweep_in_which_nothing_finishes_can_be_drawn(tmp_path):
     frame = swept("makespan_s").assign(makespan_s=float("nan"))
-    figure = plots.sweep_figure(frame, ["job.interval", "slots.limit"], "makespan_s")
+    figure = plots.sweep_figure(frame, ["job.interval_s", "slots.limit_s"], "makespan_s")
     plots.save(figure, tmp_path / "sweep.png", "footer")
     assert [text.get_text() for text in figure.axes[0].texts] == ["never"] * 6
 
 
 def test_a_wide_sweep_of_one_key_is_logarithmic():
     frame = pd.DataFrame(
-        {"job.interval": [60.0, 600.0, 6000.0], "useful_fraction": [0.1, 0.9, 0.5]}
+        {"job.interval_s": [60.0, 600.0, 6000.0], "useful_fraction": [0.1, 0.9, 0.5]}
     )
-    axes = plots.sweep_figure(frame, ["job.interval"]).axes[0]
+    axes = plots.sweep_figure(frame, ["job.interval_s"]).axes[0]
     assert axes.get_xscale() == "log"
     assert [text.get_text() for text in axes.get_xticklabels()][:2] == ["1 min", "2 min"]
 

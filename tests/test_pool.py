@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ckptsim import pool
 from ckptsim.pool import UNCLAIMED
-from ckptsim.rules import NEVER
+from ckptsim.rules import NEVER, Phase
 
 
 def test_the_first_job_gets_the_first_slot_whoever_asked_first():
@@ -51,7 +51,9 @@ def test_a_lost_claim_is_gone():
     one = pool.opened(1)
     pool.wait(one, 0)
     pool.match(one, 100, 60)
-    pool.unclaim(one, 0)
+    pool.leave(one, 0, Phase.COMPLETED)
+    assert one.claimed == [100]
+    pool.leave(one, 0, Phase.QUEUED)
     assert one.claimed == [UNCLAIMED]
 
 

@@ -136,6 +136,11 @@ def test_the_grace_lets_a_transfer_on_the_wire_finish():
     assert (books["TRANSFER"], books["VACATING"]) == (2, 3)
 
 
+def test_a_last_checkpoint_that_the_grace_saves_completes_the_job():
+    told, _ = story(plan(work=40, last_checkpoint=True), ends(warned=50, grace=3))
+    assert told[-2:] == [(50, "WARNED", "VACATING", 0), (53, "ELAPSED", "COMPLETED", 40)]
+
+
 def test_the_hard_kill_cuts_the_transfer_off():
     told, books = story(plan(), ends(warned=50, grace=2))
     assert told[-2:] == [(50, "WARNED", "VACATING", 0), (52, "EVICTED", "QUEUED", 0)]
@@ -213,7 +218,7 @@ def test_a_commit_makes_a_lease_fruitful():
         job = step(the_plan, COSTS, lease, job, event, now)
         told.append(job.fruitless)
         now, event = upcoming(job, lease)
-    assert (told[0], told[-1]) == (1, 0)
+    assert (told[0], told[-1]) == (2, 0)  # a lease is fruitless until it is not
 
 
 @pytest.mark.parametrize(

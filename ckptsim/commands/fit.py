@@ -24,7 +24,7 @@ from ckptsim.fit import (
     kaplan_meier,
     learn,
 )
-from ckptsim.htcondor.leases import End
+from ckptsim.htcondor.leases import End, counted
 from ckptsim.lifetimes import Law
 from ckptsim.report import Report
 from ckptsim.terminal import strong, table
@@ -153,7 +153,10 @@ def told(found: Findings) -> Iterator[Any]:
     yield from (f"Left out: {warning}" for warning in found.warnings)
     for risk in found.risks:
         yield ""
-        yield table(law_rows(risk), f"Laws of {risk.key}, from {risk.lifetimes.ends:,} ends")
+        yield table(
+            law_rows(risk),
+            f"Laws of {risk.key}, from {counted(risk.conclusion.chosen.ends, 'end')}",
+        )
     yield ""
     yield strong("For a scenario:")
     yield from toml_lines(found)
@@ -168,7 +171,8 @@ def law_rows(risk: Risk) -> list[list[str]]:
 
 def law_row(fit: Fit) -> list[str]:
     score = f"{fit.aicc:,.1f}" if math.isfinite(fit.aicc) else "–"
-    return [brief(fit.law), about(fit.law.mean), score, f"{100 * fit.misfit:.0f} %"]
+    misfit = f"{100 * fit.misfit:.0f} %" if fit.ends else "–"
+    return [brief(fit.law), about(fit.law.mean), score, misfit]
 
 
 def brief(law: Law) -> str:
@@ -188,7 +192,8 @@ def toml_lines(found: Findings) -> Iterator[str]:
     """Lines to paste into a scenario file."""
     yield "[slots]"
     for risk in found.risks:
-        yield f'{risk.key.removeprefix("slots.")} = "{to_plan_with(risk)}"'
+        worst = "" if risk.conclusion.chosen.ends else "  # at worst: no end was seen"
+        yield f'{risk.key.removeprefix("slots.")} = "{to_plan_with(risk)}"{worst}'
     if found.limit_s:
         yield f'limit = "{about(found.limit_s)}"'
 

@@ -66,7 +66,9 @@ def scenario_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for flag, (key, takes) in reversed(VALUES.items()):
         command = click.option(flag, named(key), metavar=takes, help=described[key])(command)
     for flag, key in reversed(SWITCHES.items()):
-        command = click.option(flag, named(key), flag_value="yes", help=described[key])(command)
+        command = click.option(flag, named(key), flag_value="yes", help=switched(described[key]))(
+            command
+        )
     known = ", ".join(profiles())
     command = click.option("--pool", "pool", metavar="PROFILE", help=f"A pool's rules: {known}.")(
         command
@@ -95,6 +97,11 @@ def report_folder(name: str, out: Path | None, *, no_report: bool, as_json: bool
     if no_report or (as_json and out is None):
         return None
     return ready(out or Path("reports") / name)
+
+
+def switched(description: str) -> str:
+    """What a key means, of a flag that takes no value."""
+    return description.replace(", yes/no", "")
 
 
 def deliver(
@@ -183,7 +190,8 @@ def inputs(paths: Iterable[str], logs: Iterable[str]) -> Inputs:
         named = [name for name in named if name.endswith(".toml")]
     if len(named) > 1:
         raise ScenarioError(f"{named[1]}: a second scenario; expected one file or none")
-    return Inputs(Path(named[0]) if named else None, tuple(globbed))
+    unique = {path.resolve(): path for path in globbed}  # a pattern may name a log twice
+    return Inputs(Path(named[0]) if named else None, tuple(unique.values()))
 
 
 def matching(pattern: str) -> list[Path]:

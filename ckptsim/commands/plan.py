@@ -21,12 +21,14 @@ from ckptsim.errors import ScenarioError
 from ckptsim.estimate import Estimate, mean_of, ratio_of
 from ckptsim.exact import Value
 from ckptsim.experiment import Progress, replicate, replicate_leases
+from ckptsim.htcondor.leases import End
 from ckptsim.lifetimes import Empirical, Exponential
 from ckptsim.plan import MARGIN, RESERVE, Advice, Change, Cliff, Spread, plan, with_slots, worth
 from ckptsim.ranges import times
 from ckptsim.report import Report, settings_table
 from ckptsim.scenario import Scenario, describe
 from ckptsim.terminal import percent, progress, strong, table
+from ckptsim.unequal import PlanValue
 from ckptsim.units import SECOND, nanoseconds, seconds, show, spelled_seconds
 from ckptsim.world import world_of
 
@@ -36,9 +38,13 @@ if TYPE_CHECKING:
     from ckptsim.fit import Evidence
 
 CONFIRMING_LEASES = 5_000
+WITHOUT_A_WAIT = (End.EVICTED, End.RESCHEDULED)  # gaps that hold no contact lease
 RANGES_SHOWN = 5
+UNEQUAL_SHOWN = 0.001  # of useful fraction: less is not worth the trouble
+UNEQUAL_LISTED = 6
 RESERVE_SHOWN = 0.0005  # of useful fraction: what it costs to be safe, if that shows at all
 CONFIRMING_CHECKPOINTS = 300_000  # and not more of these
+NORMAL_99 = 2.576
 MAKESPANS = 300  # jobs simulated for a makespan that has no closed form
 
 
@@ -84,8 +90,8 @@ def command(
     evidence = learned(found.logs)
     scenario = scenario_from(found.scenario, given, from_logs(evidence, given))
     asked = asked_for(intervals) if intervals else []
-    answer = Answer(plan(scenario, asked, doubts(scenario, evidence)), evidence, leases)
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
+    answer = Answer(plan(scenario, asked, doubts(scenario, evidence)), evidence, leases)
     with progress("confirming by simulation", shown=not as_json) as bar:
         answer.confirm(bar)
     deliver(
@@ -117,9 +123,10 @@ def from_logs(evidence: "Evidence | None", given: Mapping[str, Any]) -> dict[str
         keys["slots.power_failures"] = evidence.power_failures.law
     if evidence.limit_s:
         keys["slots.limit"] = spelled_seconds(evidence.limit_s)
-    if evidence.gaps:
-        keys["slots.gap"] = Empirical(tuple(gap.duration_s for gap in evidence.gaps))
-    if evidence.transfers_s and not given.get("job__size"):
+    if gaps := tuple(gap.duration_s for gap in evidence.gaps if gap.after in WITHOUT_A_WAIT):
+        keys["slots.gap"] = Empirical(gaps)
+    sized = any("job.size" in each for each in (*given["settings"], given.get("job__size") or ""))
+    if evidence.transfers_s and not sized and not given.get("job__size"):
         keys["job.transfer"] = Empirical(evidence.transfers_s)
     return keys
 
@@ -154,6 +161,7 @@ class Answer:
         self.advice, self.evidence, self.leases = advice, evidence, leases
         self.scenario = advice.scenario
         self.confirmed: Estimate | None = None
+        self.makespans: dict[int, Estimate] = {}  # by interval
 
     def confirm(self, report_progress: Progress | None) -> None:
         """Simulate leases at the best interval, on fates of their own."""
@@ -165,12 +173,19 @@ class Answer:
             work = results.stays("work").astype(np.float64)
             gaps = world.scenario.slots.gap.mean * SECOND
             spent = results.stays("end") - results.stays("start")
+            self.leases = len(work)
             self.confirmed = ratio_of(work, spent.astype(np.float64) + gaps)
 
     def makespan(self, value: Value) -> Estimate | None:
         """Mean seconds to completion of one job that never waits for a slot; None without end."""
         if self.scenario.job.work is None:
             return None
+        if value.interval not in self.makespans:
+            self.makespans[value.interval] = self.new_makespan(value)
+        return self.makespans[value.interval]
+
+    def new_makespan(self, value: Value) -> Estimate:
+        """Computed where costs are constant, else simulated."""
         exactly = self.advice.makespan(value)
         if exactly is not None:
             return Estimate(exactly, 0.0)
@@ -187,7 +202,8 @@ class Answer:
         advice = self.advice
         return {
             "best_fixed": self.value_json(advice.best),
-            "present": advice.current and self.value_json(advice.current),
+            "best_plan": advice.plan and plan_json(advice.plan),
+            "present": advice.present and self.value_json(advice.present),
             "reserve": {"costs_longer_by": RESERVE, **self.value_json(advice.reserve)},
             "curve": [self.value_json(value) for value in advice.asked],
             "within": {
@@ -242,9 +258,19 @@ class Answer:
         }
 
 
+def plan_json(found: PlanValue) -> dict[str, Any]:
+    return {
+        "intervals_s": [seconds(interval) for interval in found.intervals],
+        "work_per_lease_s": found.work_s,
+        "useful_fraction": found.useful_fraction,
+        "useful_fraction_with_gap": found.useful_fraction_with_gap,
+    }
+
+
 def cliff_json(cliff: Cliff) -> dict[str, Any]:
     return {
         "interval_s": seconds(cliff.at.interval),
+        "interval_beyond_s": seconds(cliff.beyond.interval),
         "checkpoints_fitting": cliff.at.fitting,
         "checkpoints_fitting_beyond": cliff.beyond.fitting,
         "useful_fraction": cliff.at.useful_fraction,
@@ -264,35 +290,53 @@ def spread_json(spread: Spread) -> dict[str, Any]:
 def told(answer: Answer) -> Iterator[Any]:
     """What is printed, in the order in which one would explain it."""
     advice = answer.advice
+    yield from at_worst(answer)
     yield strong(f"Checkpoint every {show(advice.best.interval)} of computing.")
     yield price(advice)
     yield ""
     yield table(value_rows(answer))
     yield ""
     yield from ground(advice)
+    yield from unequal(answer)
     yield ""
     yield table(change_rows(advice), "If things are different")
     yield from sureness(answer)
 
 
+def at_worst(answer: Answer) -> Iterator[Any]:
+    """A warning where the logs show no eviction, so that the answer is for what might still be."""
+    fit = answer.evidence.evictions if answer.evidence else None
+    if fit and not fit.ends and answer.scenario.slots.evictions == fit.law:
+        yield strong("No eviction in these logs: the answer is for the worst they do not rule out.")
+
+
 def price(advice: Advice) -> str:
     """The answer's price, against the present interval's."""
     wasted = f"{percent(1 - worth(advice.best))} of {whole(advice)} is wasted"
-    if advice.current is None:
+    if advice.present is None:
         return f"{wasted}."
-    present = show(advice.current.interval)
-    return f"{wasted}, against {percent(1 - worth(advice.current))} with your present {present}."
+    present, given = show(advice.present.interval), advice.scenario.job.interval
+    if given != advice.present.interval:
+        present += " (in whole steps)"
+    return f"{wasted}, against {percent(1 - worth(advice.present))} with your present {present}."
 
 
 def whole(advice: Advice) -> str:
     return "slot time and gaps" if advice.best.gap_s else "slot time"
 
 
+def overruled(answer: Answer) -> Iterator[str]:
+    """What the logs say of evictions and the scenario does not heed."""
+    fit, used = answer.evidence and answer.evidence.evictions, answer.scenario.slots.evictions
+    if fit and used != fit.law:
+        yield f"Not from the logs: evictions are {used.describe()}, as given."
+
+
 def value_rows(answer: Answer) -> list[list[str]]:
     """The best interval, the present one and those asked for, beside Young's and Daly's."""
     advice = answer.advice
     named = [("best", advice.best), ("with a reserve", advice.reserve)]
-    named += [("present", advice.current)] if advice.current else []
+    named += [("present", advice.present)] if advice.present else []
     named += [("asked for", value) for value in advice.asked]
     named += [(name, advice.search.solver.value(at)) for name, at in classic_intervals(advice)]
     makespans = advice.scenario.job.work is not None
@@ -333,7 +377,7 @@ def ground(advice: Advice) -> Iterator[str]:
         yield "Cliff above: " + cliff_told(advice.cliff_above, advice.best)
     if advice.cliff_below:
         yield "Cliff below: " + cliff_told(advice.cliff_below, advice.best)
-    if not advice.cliffs:
+    if not advice.search.edges:
         yield "No cliffs: nothing in a lease happens at a fixed time."
     if worth(advice.best) - worth(advice.reserve) >= RESERVE_SHOWN:
         yield (
@@ -341,6 +385,26 @@ def ground(advice: Advice) -> Iterator[str]:
             f"{100 * RESERVE:.0f} % longer than said; "
             f"it wastes {percent(worth(advice.best) - worth(advice.reserve))} more if they are not."
         )
+
+
+def unequal(answer: Answer) -> Iterator[str]:
+    """What unequal intervals gain, and a job too short for any, where that is worth a word."""
+    advice = answer.advice
+    if advice.plan and advice.plan.useful_fraction_with_gap - worth(advice.best) >= UNEQUAL_SHOWN:
+        first = ", ".join(show(interval) for interval in advice.plan.intervals[:UNEQUAL_LISTED])
+        more = ", …" if len(advice.plan.intervals) > UNEQUAL_LISTED else ""
+        yield (
+            f"Unequal intervals would do better: {first}{more} in each lease, "
+            f"useful {percent(advice.plan.useful_fraction_with_gap)} (see --json)."
+        )
+    work, best = advice.scenario.job.work, answer.makespan(advice.best)
+    if work is not None and best is not None:
+        none = answer.makespan(advice.search.value(work))
+        if none and none.mean < best.mean - none.half_width - best.half_width:
+            yield (
+                f"So short a job had better write no checkpoint at all: "
+                f"it then takes {shown_makespan(none)} instead of {shown_makespan(best)}."
+            )
 
 
 def ranges_told(advice: Advice) -> str:
@@ -362,10 +426,10 @@ def cliff_told(cliff: Cliff, best: Value) -> str:
     fewer = ""
     if cliff.at.fitting != cliff.beyond.fitting:
         fewer = f"{cliff.at.fitting} → {cliff.beyond.fitting} checkpoints fit a lease, "
-    return (
-        f"beyond {show(cliff.at.interval)} ({where}) {fewer}"
-        f"useful {percent(worth(cliff.at))} → {percent(worth(cliff.beyond))}."
-    )
+    useful = f"useful {percent(worth(cliff.at))} → {percent(worth(cliff.beyond))}."
+    if best.work_se_s > 0:  # random costs
+        return f"a slope from {ranged(cliff.at.interval, cliff.beyond.interval)}, {fewer}{useful}"
+    return f"beyond {show(cliff.at.interval)} ({where}) {fewer}{useful}"
 
 
 def change_rows(advice: Advice) -> list[list[str]]:
@@ -387,6 +451,7 @@ def sureness(answer: Answer) -> Iterator[str]:
     spread, confirmed, best = answer.advice.spread, answer.confirmed, answer.advice.best
     for sentence in answer.evidence.sentences if answer.evidence else ():
         yield f"From the logs: {sentence}"
+    yield from overruled(answer)
     for warning in answer.evidence.warnings if answer.evidence else ():
         yield f"Left out: {warning}"
     if spread:
@@ -396,7 +461,7 @@ def sureness(answer: Answer) -> Iterator[str]:
             f"this answer costs less than {percent(spread.regret_high, 2)} of slot time."
         )
     if best.work_se_s:
-        share = 2.6 * best.work_se_s / best.lease_s
+        share = NORMAL_99 * best.work_se_s / (best.lease_s + best.gap_s)
         yield f"Random costs were sampled: useful {percent(worth(best))} ± {percent(share, 2)}."
     if confirmed:
         yield (
@@ -417,7 +482,7 @@ def write_report(answer: Answer, folder: Path) -> Path:
     report.picture("curve", plots.plan_figure(advice), "Useful fraction over the interval")
     report.data("curve", curve_frame(advice))
     report.table(value_rows(answer))
-    report.say("## How flat or steep it is", *ground(advice))
+    report.say("## How flat or steep it is", *ground(advice), *unequal(answer))
     report.say("## What would change the answer")
     report.table(change_rows(advice))
     report.say("## How sure it is", *sureness(answer))

@@ -1,5 +1,6 @@
 """`ckptsim simulate`: run jobs on slots and account for the time."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,11 @@ from ckptsim.drivers.virtual import Row, simulate, simulate_leases
 from ckptsim.errors import OutputError, ScenarioError
 from ckptsim.estimate import Estimate
 from ckptsim.experiment import LEASES_A_REPLICATION, Progress, replicate, replicate_leases
+from ckptsim.htcondor.leases import counted
 from ckptsim.ledger import LOST, Category
-from ckptsim.report import Report, settings_table, write_whole
+from ckptsim.plan import refuse_if_endless
+from ckptsim.report import Report, as_csv, settings_table, write_whole
+from ckptsim.rules import lease_least, submitted
 from ckptsim.scenario import Scenario, describe
 from ckptsim.summary import Summary, lost
 from ckptsim.terminal import percent, progress, strong, table
@@ -63,16 +67,19 @@ def command(
     world = world_of(scenario, needed_interval(scenario))
     if scenario.job.work is None and leases is None:
         leases = ENDLESS_LEASES
+    if leases is not None:
+        refuse_if_endless(scenario)
     writer = trace_writer(trace) if trace else None
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
     with progress("simulating", shown=not as_json) as bar:
         summary = run(world, leases, bar)
+    rows = traced(world, leases) if writer or folder else []
     if writer:
-        writer(trace_frame(traced(world, leases)))
+        writer(trace_frame(rows))
     deliver(
         lambda: told(summary),
         lambda: {**summary.json(), "scenario": describe(scenario)},
-        lambda place: write_report(summary, traced(world, leases), place),
+        lambda place: write_report(summary, rows, place),
         as_json=as_json,
         folder=folder,
     )
@@ -124,7 +131,7 @@ def trace_frame(rows: list[Row]) -> "pd.DataFrame":
 
 def trace_writer(path: Path) -> Any:
     """What writes a table to `path`, in the form its name asks for; checked before any work."""
-    writers = {".csv": csv_bytes, ".parquet": parquet_bytes}
+    writers = {".csv": as_csv, ".parquet": parquet_bytes}
     if path.suffix not in writers:
         raise OutputError(
             f"--trace {path}: unknown form {path.suffix!r}; expected .csv or .parquet"
@@ -136,10 +143,6 @@ def trace_writer(path: Path) -> Any:
             f"--trace {path}: no such folder, or a folder itself; expected a file name"
         )
     return lambda frame: write_whole(path, writers[path.suffix](frame))
-
-
-def csv_bytes(frame: "pd.DataFrame") -> bytes:
-    return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 def parquet_bytes(frame: "pd.DataFrame") -> bytes:
@@ -162,30 +165,35 @@ def told(summary: Summary) -> Iterator[Any]:
     if results.interrupted:
         yield f"Stopped after {len(results.replications)} of {results.asked} replications."
     yield strong(headline(summary))
-    yield ""
-    yield table(ledger_rows(summary), f"Where {show(summary.slot_time)} of slot time went")
-    yield ""
-    yield table(measure_rows(summary), "Means, with 99 % confidence intervals")
-    if summary.never_finishes:
+    if summary.slot_time:
         yield ""
-        yield strong(f"This job never finishes: {why_never(summary.results.world)}")
-    seed, count = results.world.scenario.seed, len(results.replications)
-    yield f"Simulated with SimPy, seed {seed}, {count:,} replications."
+        yield table(ledger_rows(summary), f"Where {show(summary.slot_time)} of slot time went")
+        yield ""
+        yield table(measure_rows(summary), "Means, with 99 % confidence intervals")
+    seed = results.world.scenario.seed
+    yield f"Simulated with SimPy, seed {seed}, {counted(len(results.replications), 'replication')}."
 
 
 def why_never(world: World) -> str:
     """Why a job that commits nothing more can only queue for ever."""
-    least, longest = world.plan.least, world.plan.lease_longest
-    need = least.input + least.restart_lease + world.plan.interval + least.write + least.transfer
-    if need > longest:
-        return (
-            f"from a checkpoint, restart, interval, write and transfer take {show(need)}, "
-            f"but no lease is longer than {show(longest)}. Choose a shorter interval."
-        )
-    return "lease after lease ends before anything is committed. Choose a shorter interval."
+    plan = world.plan
+    for checkpoints, start in ((0, "the cold start"), (1, "a restart")):
+        need = lease_least(plan, submitted(plan, 0, checkpoints))
+        if need > plan.lease_longest:
+            return (
+                f"with {start}, interval, write and transfer take {show(need)}, "
+                f"but no lease is longer than {show(plan.lease_longest)}. "
+                "Choose a shorter interval."
+            )
+    return (
+        f"{plan.fruitless_max:,} leases in a row ended before anything was committed, "
+        "and the job was given up. Choose a shorter interval."
+    )
 
 
 def headline(summary: Summary) -> str:
+    if summary.never_finishes:
+        return f"This job never finishes: {why_never(summary.results.world)}"
     interval = show(summary.results.world.plan.interval)
     return (
         f"{percent(summary.useful.mean)} of slot time became committed work "
@@ -218,21 +226,26 @@ def cause_name(category: Category) -> str:
 def measure_rows(summary: Summary) -> list[list[str]]:
     """What was estimated, with how surely."""
     rows = [["measure", "mean", "±"], times("committed in a lease", summary.lease_work)]
-    rows.append(["checkpoints in a lease", f"{summary.checkpoints:.2f}", ""])
+    if not math.isnan(summary.checkpoints):
+        rows.append(["checkpoints in a lease", f"{summary.checkpoints:.2f}", ""])
     if summary.endless:
         return rows
     rows += [times("makespan", summary.makespan)]
-    rows += [
-        [f"makespan, {name}", show(nanoseconds(at)), ""] for name, at in summary.quantiles().items()
-    ]
+    rows += [[f"makespan, {name}", shown(at), ""] for name, at in summary.quantiles().items()]
     rows.append(number("jobs completed a day", summary.jobs_per_day))
     rows.append(number("committed slot-hours per slot-hour", summary.committed_per_slot))
     return rows
 
 
+def shown(seconds: float) -> str:
+    return show(nanoseconds(seconds)) if math.isfinite(seconds) else "never"
+
+
 def times(name: str, estimate: Estimate) -> list[str]:
-    if estimate.mean != estimate.mean:
+    if math.isnan(estimate.mean):
         return [name, "–", ""]
+    if math.isinf(estimate.mean):
+        return [name, "never", ""]
     half = (
         show(nanoseconds(estimate.half_width)) if estimate.half_width < float("inf") else "unknown"
     )
@@ -240,7 +253,7 @@ def times(name: str, estimate: Estimate) -> list[str]:
 
 
 def number(name: str, estimate: Estimate) -> list[str]:
-    if estimate.mean != estimate.mean:
+    if math.isnan(estimate.mean):
         return [name, "–", ""]
     return [name, f"{estimate.mean:.4g}", f"{estimate.half_width:.2g}"]
 
@@ -254,8 +267,6 @@ def write_report(summary: Summary, rows: list[Row], folder: Path) -> Path:
         folder, "simulate", f"{world.scenario.name}: where the time goes", world.scenario.seed
     )
     report.say(headline(summary))
-    if summary.never_finishes:
-        report.say(f"**This job never finishes:** {why_never(world)}")
     report.table(ledger_rows(summary))
     report.picture(
         "ledger",
@@ -266,8 +277,9 @@ def write_report(summary: Summary, rows: list[Row], folder: Path) -> Path:
     report.table(measure_rows(summary))
     if len(summary.makespans_s):
         quantiles = summary.quantiles()
+        mean = summary.makespan.mean if math.isfinite(summary.makespan.mean) else None
         figure = plots.makespan_figure(
-            summary.makespans_s, summary.makespan.mean, quantiles, summary.results.stranded
+            summary.makespans_s, mean, quantiles, summary.results.stranded
         )
         report.picture("makespan", figure, "Makespans")
     report.picture(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from ckptsim.commands.options import (
     LAWS,
@@ -63,10 +64,12 @@ def command(
     over = [axis(text) for text in axes]
     if not 1 <= len(over) <= AXES_MAX:
         raise ScenarioError(f"--over: found {len(over)}; give it once or twice; {EXPECTED}")
+    if len({each.key for each in over}) < len(over):
+        raise ScenarioError(f"--over: {over[0].key} twice; expected two keys that differ")
     points = [(settings, scenario_at(path, given, settings)) for settings in grid(over)]
     folder = report_folder(points[0][1].name, out, no_report=no_report, as_json=as_json)
     with progress("sweeping", shown=not as_json) as bar:
-        frame = sweep(points, leases, bar)
+        frame = sweep(over, points, leases, bar)
     deliver(
         lambda: told(frame, over, points[0][1], len(points)),
         lambda: document(frame, points[0][1], len(points)),
@@ -109,8 +112,10 @@ def told(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, asked: int
 
 
 def best_told(frame: "pd.DataFrame", over: list[Axis]) -> str:
-    best = frame.iloc[int(frame["useful_fraction"].to_numpy().argmax())]
-    setting = ", ".join(f"{each.key} = {shown(best[each.key])}" for each in over)
+    if frame["useful_fraction"].isna().all():
+        return "No job could be placed at any point."
+    best = frame.iloc[int(np.nanargmax(frame["useful_fraction"].to_numpy()))]
+    setting = ", ".join(f"{each.key} = {shown(each, best[each.column])}" for each in over)
     return f"Most useful: {percent(best['useful_fraction'])} of slot time at {setting}."
 
 
@@ -121,19 +126,25 @@ def rows(frame: "pd.DataFrame", over: list[Axis]) -> list[list[str]]:
     body = []
     for point in frame.to_dict(orient="records"):
         half = point["useful_fraction"] - point["useful_fraction_low"]
-        cells = [shown(point[each.key]) for each in over]
-        cells += [percent(point["useful_fraction"]), percent(half), time(point["work_per_lease_s"])]
+        cells = [shown(each, point[each.column]) for each in over]
+        cells += [percent(point["useful_fraction"]), spread(half), time(point["work_per_lease_s"])]
         body.append([*cells, time(point["makespan_s"])] if whole_jobs else cells)
     return [[*head, "makespan"] if whole_jobs else head, *body]
 
 
-def shown(value: float | str) -> str:
-    """A setting for people: numbers of seconds as times, other words as they are."""
-    return show(nanoseconds(value)) if isinstance(value, float) else str(value)
+def shown(axis: Axis, value: float | str) -> str:
+    """A setting for people."""
+    if isinstance(value, str):
+        return value
+    return show(nanoseconds(value)) if axis.is_time else f"{value:g}"
+
+
+def spread(half: float) -> str:
+    return percent(half) if math.isfinite(half) else "unknown"
 
 
 def time(seconds: float) -> str:
-    return "never" if math.isnan(seconds) else show(nanoseconds(seconds))
+    return show(nanoseconds(seconds)) if math.isfinite(seconds) else "never"
 
 
 def write_report(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, folder: Path) -> Path:
@@ -141,9 +152,10 @@ def write_report(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, fo
     from ckptsim import plots
 
     keys = [each.key for each in over]
+    columns = [each.column for each in over]
     report = Report(folder, "sweep", f"{scenario.name}: {' and '.join(keys)}", scenario.seed)
     report.say(best_told(frame, over))
-    report.picture("map", plots.sweep_figure(frame, keys, "useful_fraction"), "Useful fraction")
+    report.picture("map", plots.sweep_figure(frame, columns, "useful_fraction"), "Useful fraction")
     report.data("points", frame)
     report.table(rows(frame, over))
     report.say("## The scenario")

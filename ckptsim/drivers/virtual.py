@@ -13,7 +13,20 @@ from simpy.events import EventPriority
 
 from ckptsim import ledger, pool
 from ckptsim.ledger import charge
-from ckptsim.rules import NEVER, Costs, Event, Job, Lease, Phase, on_slot, step, submitted, upcoming
+from ckptsim.rules import (
+    NEVER,
+    Costs,
+    Event,
+    Job,
+    Lease,
+    Phase,
+    begins_round,
+    ending,
+    on_slot,
+    step,
+    submitted,
+    upcoming,
+)
 from ckptsim.world import Fate, World, lease_of
 
 FIRST_PRIORITY = 2  # 0 and 1 are SimPy's own
@@ -89,16 +102,6 @@ def simulate_leases(
     return run.outcome
 
 
-def ending(before: Job, event: Event) -> Event:
-    """What took the slot from the job: the loss itself, not the end of what followed it."""
-    match before.phase:
-        case Phase.DISCONNECTED:
-            return Event.POWERED_OFF
-        case Phase.VACATING if event == Event.ELAPSED:
-            return Event.WARNED
-    return event
-
-
 class Run:
     """One replication: the environment, the pool of slots, and what has come of it so far."""
 
@@ -160,8 +163,8 @@ class Run:
             if record:
                 record(Row(now, slot, number, event, job.phase, job.saved, job.unsaved))
             if not on_slot(job.phase):
-                return job, ending(before, event)
-            if job.checkpoints != before.checkpoints:
+                return job, ending(before.phase, event)
+            if begins_round(before, job):
                 costs = next(rounds)
             at, event = upcoming(job, lease)
             yield Alarm(env, at - now, event)
@@ -179,12 +182,9 @@ class Run:
         return asked
 
     def leave(self, slot: int, fate: Fate, job: Job, event: Event) -> None:
-        """The slot is free again: at once if the job left by itself, else after its absence."""
-        if job.phase != Phase.COMPLETED:
-            pool.unclaim(self.pool, slot)
-        away = 0 if event == Event.ELAPSED else fate.absence
-        if event == Event.POWERED_OFF:  # part of the absence went by before it was noticed
-            away = max(0, away - self.world.scenario.slots.contact_lease)
+        """The slot is free again, when its absence is over."""
+        pool.leave(self.pool, slot, job.phase)
+        away = pool.away(event, fate.absence, self.world.scenario.slots.contact_lease)
         if away == 0:
             self.give_back(slot)
         else:
