@@ -50,6 +50,11 @@ class Cliff(NamedTuple):
     beyond: Value
 
     @property
+    def is_sheer(self) -> bool:
+        """Is it one of a nanosecond, as it is where costs are constant and any interval will do?"""
+        return self.beyond.interval - self.at.interval == 1
+
+    @property
     def loss(self) -> float:
         """What stepping over it costs, in useful fraction (gaps included)."""
         return worth(self.at) - worth(self.beyond)

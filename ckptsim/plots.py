@@ -390,9 +390,10 @@ def told(name: str, value: Value) -> str:
 
 
 def draw_cliffs(axes: Axes, advice: Advice, low: int, high: int) -> None:
-    """A true drop at each cliff; those nearest to the answer by name."""
+    """A true drop at each sheer cliff; those nearest to the answer by name."""
     inside = [c for c in advice.cliffs if low <= c.at.interval < c.beyond.interval <= high]
-    drops = [np.column_stack(points([cliff.at, cliff.beyond])) for cliff in inside]
+    sheer = [cliff for cliff in inside if cliff.is_sheer]
+    drops = [np.column_stack(points([cliff.at, cliff.beyond])) for cliff in sheer]
     width = 1.8 if advice.scenario.job.step is None else 0
     style: dict[str, Any] = {"colors": BLUE, "linewidths": width, "zorder": 3}
     axes.add_collection(LineCollection(drops, label="_cliffs", **style), autolim=False)

@@ -449,3 +449,13 @@ def test_a_long_command_stays_within_the_footer():
     assert boxes
     assert max(box.x1 for box in boxes) < 1200
     assert [text.get_text() for text in figure.texts] == [figure.get_suptitle()]  # and is off again
+
+
+def test_a_slope_is_drawn_as_the_curve_it_is():
+    jitter = MANUAL | {"job.write": "uniform(3min, 7min)"}
+    advice = plan(load(None, jitter))
+    assert advice.cliffs
+    assert not any(cliff.is_sheer for cliff in advice.cliffs)
+    found = plots.plan_figure(advice).axes[0].collections
+    (drops,) = [each for each in found if each.get_label() == "_cliffs"]
+    assert len(drops.get_segments()) == 0

@@ -428,7 +428,8 @@ def cliff_told(cliff: Cliff, best: Value) -> str:
         fewer = f"{cliff.at.fitting} → {cliff.beyond.fitting} checkpoints fit a lease, "
     useful = f"useful {percent(worth(cliff.at))} → {percent(worth(cliff.beyond))}."
     if best.work_se_s > 0:  # random costs
-        return f"a slope from {ranged(cliff.at.interval, cliff.beyond.interval)}, {fewer}{useful}"
+        low, high = show(cliff.at.interval), show(cliff.beyond.interval)
+        return f"a slope from {low} to {high}, {fewer}{useful}"
     return f"beyond {show(cliff.at.interval)} ({where}) {fewer}{useful}"
 
 
