@@ -162,7 +162,8 @@ def ledger_json(ledger: dict[Category, int]) -> dict[str, float]:
     kept = {"useful_s": seconds(ledger[Category.USEFUL]), "lost_s": seconds(lost(ledger))}
     others = [category for category in Category if category not in (Category.USEFUL, *LOST)]
     kept |= {f"{category.name.lower()}_s": seconds(ledger[category]) for category in others}
-    return {**kept, "slot_time_s": seconds(sum(ledger.values()))}
+    waited = {"transfer_wait_s": 0}  # every transfer has a link of its own
+    return {**kept, **waited, "slot_time_s": seconds(sum(ledger.values()))}
 
 
 def lost(ledger: dict[Category, int]) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -422,3 +423,60 @@ def workers(children):
         below = Path(f"/proc/{child}/task/{child}/children")
         found += below.read_text().split() if below.exists() else []
     return found
+
+
+# --- what is documented ---------------------------------------------------------------------------
+
+DOCUMENTED = set(
+    re.findall(r"`([a-z_0-9]+)`", (Path(__file__).parents[1] / "docs/json.md").read_text())
+)
+FREE_TEXT = ("scenario", "makespan_quantiles_s")  # objects with keys of the user's or of numbers
+
+
+def fields(document):
+    """All names in a JSON document."""
+    if isinstance(document, list):
+        return {name for each in document for name in fields(each)}
+    if not isinstance(document, dict):
+        return set()
+    inner = (fields(value) for name, value in document.items() if name not in FREE_TEXT)
+    return set(document) | {name for names in inner for name in names}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", *LEASE, *FEW, "--interval", "1h", "--gap", "5min", "--work", "9h"],
+        ["plan", "--pool", "gcp-preemptible", "--write", "5min", *FEW, "--intervals", "1h"],
+        ["simulate", *LEASE, "--interval", "1h", "--work", "9h", "--replications", "3"],
+        ["sweep", *LEASE, "--over", "job.interval=1h,2h", "--leases", "9"],
+        ["fit", str(Path(__file__).parents[1] / "ckptsim/profiles/gcp-preemptible.csv")],
+        ["lesson", "84-minutes", "--step", "1"],
+    ],
+)
+def test_every_field_is_documented(words):
+    found = fields(answer(*words))
+    missing = {name for name in found if name not in DOCUMENTED and "." not in name}
+    ledger = {"write_s", "transfer_s", "cold_start_s", "restart_lease_s", "restart_in_place_s"}
+    ledger |= {"useful_s", "input_s", "vacating_s", "disconnected_s"}
+    ledger |= {"limit_s", "eviction_s", "power_failure_s"}
+    assert {
+        name
+        for name in missing - ledger
+        if not re.fullmatch(r"share_.*|.*_(low|high|ci99|beyond)|checkpoints_fitting.*", name)
+    } <= lesson_tables(words)
+
+
+def lesson_tables(words):
+    """A lesson's tables have names of their own."""
+    if words[0] != "lesson":
+        return set()
+    return {
+        "claim",
+        "checkpoints",
+        "committed_s",
+        "checkpoint_time_s",
+        "tail_s",
+        "not_committed_s",
+        "restart_s",
+    }

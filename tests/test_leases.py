@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ckptsim.htcondor.leases import End, Gap, follow, summary
+from ckptsim.htcondor.leases import End, Gap, follow
 
 SHARED = Path(os.environ.get("CKPTSIM_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -193,17 +193,6 @@ def test_milliseconds_of_an_ad_information_event(tmp_path):
 
     found = history(tmp_path, (0, START), (0, exactly(1, "125")), (1, FINISH), (1, exactly(5, "5")))
     assert [lease.duration_s for lease in found.leases] == [60.375]
-
-
-def test_the_summary_names_what_was_seen_and_what_was_not(tmp_path):
-    found = history(tmp_path, (0, START), (60, EVICTED), (60, FINISH))
-    with (tmp_path / "job.log").open("a") as log:
-        log.write("rubbish\n")
-    assert summary(follow(tmp_path / "job.log")) == (
-        f"{found.log}: 3 events, 1 lease in 1 h on slots: 1 evicted",
-        f"{found.log}:9: no event header, but 'rubbish'; skipped",
-        f"{found.log}: 1 × end (005) of a job that had not started",
-    )
 
 
 # Worked by hand from the logs: lengths in seconds, and ends.

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ckptsim.htcondor.eventlog import Damage, Event, read
-from ckptsim.units import SECOND, show
+from ckptsim.units import SECOND
 
 
 class End(enum.Enum):
@@ -105,18 +105,6 @@ def follow(path: Path) -> History:
     for event in _exactly_timed(_undamaged(read(path), damage)):
         book.enter(event)
     return book.close(tuple(damage))
-
-
-def summary(history: History) -> tuple[str, ...]:
-    """Lines for people: what was seen, how the leases ended, what was left out."""
-    seen = f"{counted(history.events, 'event')}, {counted(len(history.leases), 'lease')}"
-    exposure_ns = sum(lease.end_ns - lease.start_ns for lease in history.leases)
-    ends = Counter(lease.end for lease in history.leases)
-    told = ", ".join(f"{ends[end]:,} {end.value}" for end in End if ends[end])
-    first = f"{history.log}: {seen} in {show(exposure_ns)} on slots" + (f": {told}" if told else "")
-    damage = [f"{history.log}:{part}; skipped" for part in history.damage]
-    odd = [f"{history.log}: {count:,} × {what}" for what, count in history.oddities.items()]
-    return first, *damage, *odd
 
 
 def counted(number: int, word: str) -> str:
