@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from multiprocessing import (
     TimeoutError,  # noqa: A004 (not the built-in one)
     get_all_start_methods,
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 
 from ckptsim import ledger
 from ckptsim.drivers.virtual import Outcome, Stay, simulate, simulate_leases
+from ckptsim.exact import ends_of
+from ckptsim.rules import CENTURY
+from ckptsim.units import SECOND
 from ckptsim.world import World
 
 LEASES_A_REPLICATION = 250  # `--leases N` is run in replications of so many
@@ -89,16 +93,19 @@ def replicate(world: World, replications: int, progress: Progress | None = None)
 
 def replicate_leases(world: World, leases: int, progress: Progress | None = None) -> Results:
     """Run so many leases of one job without end that starts each from a checkpoint."""
-    sizes = list(enumerate(lease_sizes(leases)))
+    sizes = list(enumerate(lease_sizes(world, leases)))
     serial = leases <= LEASES_SERIAL_MAX
     done = finished(partial(run_leases, world), sizes, progress, serial=serial)
     return Results(world, done, len(sizes))
 
 
-def lease_sizes(leases: int) -> list[int]:
-    """How many leases each replication runs."""
-    whole, rest = divmod(leases, LEASES_A_REPLICATION)
-    return [LEASES_A_REPLICATION] * whole + [rest] * (rest > 0)
+def lease_sizes(world: World, leases: int) -> list[int]:
+    """How many leases each replication runs: so many that it stays well within a century."""
+    mean = float(ends_of(world.scenario).lasting(np.array(inf))) + world.scenario.slots.gap.mean
+    safe = CENTURY / SECOND / (10 * max(mean, 1.0))
+    each = int(min(max(safe, 1), LEASES_A_REPLICATION))
+    whole, rest = divmod(leases, each)
+    return [each] * whole + [rest] * (rest > 0)
 
 
 def run_jobs(world: World, number: int) -> Replication:

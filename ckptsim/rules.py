@@ -32,6 +32,9 @@ from typing import NamedTuple
 NEVER = 2**62
 """A time that does not come: 146 years. Sums of two still fit into 64 bits."""
 
+CENTURY = 36_525 * 86_400 * 10**9
+"""A job not done by then is given up, so that no time runs over what 64 bits can hold."""
+
 FRUITLESS_LEASES_MAX = 10_000
 """A job that commits nothing in so many leases in a row is said never to finish."""
 
@@ -260,7 +263,8 @@ def disconnected(lease: Lease, job: Job, now: int) -> Job:
 
 def requeued(plan: Plan, job: Job, now: int) -> Job:
     """The job off its slot: queued again, or stranded if it can never commit anything more."""
-    stranded = hopeless(plan, job) or job.fruitless >= plan.fruitless_max
+    given_up = job.fruitless >= plan.fruitless_max or now >= CENTURY
+    stranded = given_up or hopeless(plan, job)
     phase = Phase.STRANDED if stranded else Phase.QUEUED
     return Job(phase, now, NEVER, job.saved, 0, job.checkpoints, job.fruitless)
 

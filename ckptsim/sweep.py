@@ -115,7 +115,7 @@ def row(leases: int, point: tuple[Settings, Scenario]) -> dict[str, object]:
     assert interval is not None
     world = world_of(scenario, interval)
     if scenario.job.work is None:
-        parts = list(enumerate(lease_sizes(leases)))
+        parts = list(enumerate(lease_sizes(world, leases)))
         done = [run_leases(world, part) for part in parts]
     else:
         done = [run_jobs(world, number) for number in range(scenario.replications)]

@@ -389,6 +389,13 @@ def test_a_heavy_tail_is_planned_for(law):
     assert 60 < found["interval_s"] < 10 * 365 * 86400
 
 
+def test_leases_of_a_year_are_simulated_too():
+    found = answer("plan", "--evictions", "365d", "--write", "5min")
+    low, high = found["simulation"]["useful_fraction_with_gap_ci99"]
+    assert found["simulation"]["leases"] > 1000  # as many as 300,000 checkpoints allow
+    assert low <= found["best_fixed"]["useful_fraction"] <= high
+
+
 def test_the_bare_command_is_its_help():
     done = ckptsim()
     assert done.returncode == 0

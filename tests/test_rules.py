@@ -5,6 +5,7 @@ import pytest
 from ckptsim import ledger
 from ckptsim.ledger import Category
 from ckptsim.rules import (
+    CENTURY,
     NEVER,
     Costs,
     Event,
@@ -207,6 +208,14 @@ def test_a_job_that_only_loses_is_given_up():
     again = step(the_plan, COSTS, ENDLESS, once, Event.PLACED, 10)
     twice = step(the_plan, COSTS, ends(warned=11), again, Event.WARNED, 11)
     assert (twice.phase, twice.fruitless) == (Phase.STRANDED, 2)
+
+
+def test_a_job_that_is_not_done_in_a_century_is_given_up():
+    """So that no clock runs over: 64 bits of nanoseconds are 292 years."""
+    late = submitted(plan(), 0)._replace(since=CENTURY - 10)
+    job = step(plan(), COSTS, ENDLESS, late, Event.PLACED, CENTURY - 1)
+    assert step(plan(), COSTS, ENDLESS, job, Event.WARNED, CENTURY - 1).phase == Phase.QUEUED
+    assert step(plan(), COSTS, ENDLESS, job, Event.WARNED, CENTURY).phase == Phase.STRANDED
 
 
 def test_a_commit_makes_a_lease_fruitful():

@@ -186,8 +186,8 @@ def why_never(world: World) -> str:
                 "Choose a shorter interval."
             )
     return (
-        f"{plan.fruitless_max:,} leases in a row ended before anything was committed, "
-        "and the job was given up. Choose a shorter interval."
+        f"{plan.fruitless_max:,} leases in a row ended before anything was committed, or a century "
+        "went by, and it was given up. Choose a shorter interval."
     )
 
 
