@@ -1,4 +1,4 @@
-"""Times, sizes and rates as people write them, and back: the only place that converts.
+"""Times, sizes and rates as people write them, and back: units are read and written only here.
 
 Inside ckptsim time is a whole number of nanoseconds, sizes are bytes, rates bytes per second;
 laws and formulas are in float seconds.

@@ -73,27 +73,12 @@ class World:
         return times(law, self.scenario.seed, replication, who, purpose)
 
 
-COST_PURPOSES = (
-    Purpose.INPUT,
-    Purpose.COLD_START,
-    Purpose.RESTART_LEASE,
-    Purpose.RESTART_IN_PLACE,
-    Purpose.WRITE,
-    Purpose.TRANSFER,
-)
+COST_PURPOSES = tuple(Purpose[name.upper()] for name in Costs._fields)
 
 
 def cost_laws(scenario: Scenario) -> tuple[Law, ...]:
     """The laws of the six costs, in the order of `Costs`."""
-    job = scenario.job
-    return (
-        job.input,
-        job.cold_start,
-        job.restart_lease,
-        job.restart_in_place,
-        job.write,
-        job.transfer,
-    )
+    return tuple(getattr(scenario.job, name) for name in Costs._fields)
 
 
 def world_of(scenario: Scenario, interval: int) -> World:

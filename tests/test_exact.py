@@ -417,8 +417,7 @@ def test_exact_is_what_is_simulated_job_by_job(seed, bound):
     if makespan == inf:
         assert simulate(world, 0).stranded == 1
         return
-    if makespan > 1e7:
-        pytest.skip("no job to learn from: it would take too long")
+    assert makespan < 1e7  # else no job to learn from: would take too long
     spans = [simulate(world, number).makespans[0] for number in range(JOBS)]
     assert within(mean_of(np.array(spans) / SECOND), makespan, bound)
 
