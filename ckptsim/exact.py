@@ -1,49 +1,44 @@
-"""The value of a fixed interval without sampling fates: renewal sums over a lease's commits.
+"""What a lease is worth without sampling fates: renewal sums over its rounds.
 
-One job, one lease: a start, then compute τ, write, transfer, restart in place, again and again;
-commit i is safe at e_i. With X the age at which the slot is taken back, P the age at which its
-power fails and S their survival, the lease commits τ Σ S_X(x_i) S_P(e_i), where x_i = e_i, or as
-much earlier as the grace lets a transfer outlive the soft kill; only e_i ≤ limit count (theory.md
-§2). A lease also ends by itself: after a commit past the claim's worklife, or, if the job leaves
-early, after the last that can be committed before the limit. A whole job is a recursion over the
-blocks it still has to do (theory.md §4).
+One job, one lease: a start, then compute, write, transfer, restart in place, again and again;
+commit k is safe at e_k. With X the age at which the slot is taken back, P the age at which its
+power fails and S their survival, round k commits τ_k S_X(x_k) S_P(e_k), where x_k = e_k, or as much
+earlier as the grace lets a transfer outlive the soft kill; only e_k ≤ limit count (theory.md §2).
+A lease also ends by itself: after a commit past the claim's worklife, if the job leaves early
+after the last that can be committed before the limit, and when the job completes.
 
-Fates are integrated, not sampled. Where all costs are constant, the whole is exact; random costs
-are sampled, the same for every interval, and a standard error says what that leaves open.
+Fates are integrated, not sampled. Where all costs are constant, the whole is exact. Random costs
+are added up on a lattice (sums.py): each e_k is then many points, each with its probability, and a
+finer lattice tells how far the answer is off.
 """
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from math import inf, isinf, sqrt
+from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ckptsim.lifetimes import Constant, Law, Never
+from ckptsim.ends import NEGLIGIBLE, Ends, Floats, Outliving, ends_of
+from ckptsim.lifetimes import Law
 from ckptsim.rules import NEVER, Costs
 from ckptsim.scenario import Scenario
-from ckptsim.units import LONGEST, SECOND, nanoseconds
+from ckptsim.sums import CELLS, CERTAIN, Sum, Times, atoms, is_certain, lattice_step, on_lattice
+from ckptsim.units import SECOND, nanoseconds
 from ckptsim.world import cost_laws, unless_none
 
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]  # nanoseconds
 Flags = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
-PATHS_MOST = 2_000  # samples of random costs; fewer of long leases, whose sums vary less
-PATHS_A_STREAM = 50
-CELLS = 40_000  # paths times rounds
-NEGLIGIBLE = 1e-13  # a lease without a limit is followed until so few are left
-ROUNDS_MAX = 100_000  # nor for more commits than this, which means M above 1e8 costs
-IMPOSSIBLE = 1e-12  # a job that commits something in fewer leases than this never finishes
-PANELS = 2_048  # of the quadrature; the laws' own kinks come on top
-FARTHEST = LONGEST / SECOND  # a century: laws with the heaviest tails are cut off there
-ROUNDS_SAMPLED = CELLS // PATHS_A_STREAM  # of more rounds the costs average out
-FEW = 8  # integrals, that are sooner had in closed form
-STEPS = 32  # of the quadrature within one transfer
+ROUNDS_MAX = 100_000  # a lease with a limit is followed for no more commits
+ROUNDS_EACH = 1_024  # in one without, later rounds are not reckoned one by one,
+ROUNDS_STRIDE = 16  # but at first for so many, and ever more, at once
+ROUNDS_SUMMED = 250  # of more rounds the random costs average out
+FEW_ROUNDS = 32  # whose lattice is as fine as it gets
+POINTS_AT_ONCE = 2_000_000
+POINTS_A_CELL = 32  # that a sum may have for each cell of the lattice's fineness
+TRANSFER_POINTS = 16  # of a random transfer that may outlive the soft kill
 LEASE_COSTS = 3  # the first of `Costs` come once a lease, the others every round
-EXACT_STREAMS = 2**31  # so that no stream of the simulation has the same key
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
 class Value(NamedTuple):
@@ -55,7 +50,6 @@ class Value(NamedTuple):
     work_s: float  # committed in a lease, mean
     lease_s: float  # slot time of a lease, mean
     gap_s: float  # mean time from a lease to the next
-    work_se_s: float  # standard error of work_s from sampled costs; 0 if all costs are constant
 
     @property
     def useful_fraction(self) -> float:
@@ -68,165 +62,164 @@ class Value(NamedTuple):
         return self.work_s / (self.lease_s + self.gap_s)
 
 
-@dataclass(frozen=True)
-class Ends:
-    """How leases end against the job's will; float seconds."""
-
-    evictions: Law
-    power_failures: Law
-    limit: float
-    grace: float
-    contact_lease: float
-
-    @cached_property
-    def horizon(self) -> float:
-        """No lease is longer, or so few that they do not count."""
-        last = np.array([1 - NEGLIGIBLE])
-        tails = [float(law.quantile(last)[0]) for law in (self.evictions, self.power_failures)]
-        return inf if isinf(min(self.limit, *tails)) else min(self.limit, FARTHEST, *tails)
-
-    def still_there(self, age: float) -> float:
-        """The share of leases that are longer than this."""
-        at = np.array(age)
-        return 0.0 if age >= self.limit else float(self.outlived(at, at))
-
-    def outlived(self, evicted: Floats, powered_off: Floats) -> Floats:
-        """The probability that neither comes before these ages."""
-        return self.evictions.survival_left(evicted) * self.power_failures.survival_left(
-            powered_off
-        )
-
-    def lasting(self, until: Floats) -> Floats:
-        """Mean length of a lease that is left at `until`, or at its limit: ∫ S_X S_P."""
-        until = np.minimum(until, self.horizon)
-        if isinstance(self.power_failures, Never) and until.size < FEW:
-            return np.array([self.evictions.limited_mean(t) for t in until.flat]).reshape(
-                until.shape
-            )
-        edges, totals = self._table
-        panel = np.clip(np.searchsorted(edges, until, side="right") - 1, 0, len(edges) - 2)
-        return totals[panel] + self._integral(edges[panel], until)
-
-    def powered_off(self, until: Floats) -> Floats:
-        """Probability that a power failure ends a lease that would be left at `until`."""
-        if isinstance(self.power_failures, Never):
-            return np.zeros_like(until)
-        edges, _ = self._table
-        struck = np.minimum(np.minimum(until, self.limit)[..., None], edges)
-        falling = -np.diff(self.power_failures.survival_left(struck), axis=-1)
-        middle = (edges[1:] + edges[:-1]) / 2
-        total: Floats = (falling * self.evictions.survival(middle)).sum(axis=-1)
-        return total
-
-    @cached_property
-    def _table(self) -> tuple[Floats, Floats]:
-        """Edges of the quadrature's panels, and the integral of S_X S_P up to each."""
-        even = np.linspace(0, self.horizon, PANELS + 1)
-        near_zero = self.horizon * 0.5 ** np.arange(12, 40)  # where a Weibull may be steep
-        kinks = np.array([*self.evictions.kinks(), *self.power_failures.kinks(), self.horizon])
-        kinks = kinks[kinks <= self.horizon]
-        after = np.nextafter(kinks, inf)  # so that an atom has a panel to itself
-        edges = np.unique(np.concatenate([even, near_zero, kinks, after]))
-        pieces = self._integral(edges[:-1], edges[1:])
-        return edges, np.concatenate([[0.0], np.cumsum(pieces)])
-
-    def _integral(self, start: Floats, end: Floats) -> Floats:
-        half = (end - start)[..., None] / 2
-        t = start[..., None] + half * (NODES + 1)
-        alive = self.evictions.survival(t) * self.power_failures.survival(t)
-        total: Floats = (alive * WEIGHTS * half).sum(axis=-1)
-        return total
-
-
-def ends_of(scenario: Scenario) -> Ends:
-    """The scenario's ways for a lease to end."""
-    slots = scenario.slots
-    return Ends(
-        slots.evictions,
-        slots.power_failures,
-        inf if slots.limit is None else slots.limit / SECOND,
-        slots.grace / SECOND,
-        slots.contact_lease / SECOND,
-    )
-
-
 class Rounds(NamedTuple):
-    """Costs in nanoseconds, one row a path; a single column serves every round."""
+    """What jobs mean to do in one or many leases, round by round; nanoseconds."""
 
-    start: Times
-    write: Times
-    transfer: Times
-    restart: Times  # in place
-
-
-class Commits(NamedTuple):
-    """The commits of a lease that nothing cuts short, one row a path; ns from its start."""
-
-    sent: Times  # when the transfer began
-    safe: Times  # when it was complete: e_i
-    reached: Flags  # false where the lease has ended by itself before
-    left: Times  # one a path: when it ends by itself; NEVER where it does not
+    lease: Indices  # which lease, ascending
+    number: Indices  # 0, 1, 2, ... in each lease
+    length: Times  # of computing
+    done: Times  # computed in the lease by the end of the round
+    stay: Times  # after a commit later than this the lease is over
+    bare: Flags  # nothing is written or transferred: the job is complete
+    times: Floats  # how many rounds each stands for
 
 
-class JobLease(NamedTuple):
-    """What a lease does for a job: a step of the recursion over its blocks."""
+class Stage(NamedTuple):
+    """When rounds come to a stage of theirs if nothing cuts the lease short, point by point."""
 
-    some: float  # probability that anything is committed
-    exactly: Floats  # that exactly 1, 2, ... blocks are, and then the lease ends
-    spent: float  # mean length, with the gap that follows unless the job completes; seconds
+    round: Indices  # an index into Rounds
+    age: Times  # of the lease, ns
+    mass: Floats  # the probability of the point
+    step: Times  # an age stands for so much around it, ns; 0 where it is exact
 
-    def time_to_completion(self, still: Floats) -> float:
-        """Mean time to completion, given those with fewer blocks to do.
+    @property
+    def age_s(self) -> Floats:
+        return self.age / SECOND
 
-        A lease that commits nothing is followed by another of its kind, so the mean is divided by
-        the probability that one does commit something.
-        """
-        if self.some < IMPOSSIBLE:
-            return inf
-        fewer = still[::-1][: len(self.exactly)]
-        chance = self.exactly[: len(fewer)]
-        after = float((chance[chance > 0] * fewer[chance > 0]).sum())  # 0 times inf is 0 here
-        return (self.spent + after) / self.some
+
+class Points(NamedTuple):
+    """The points of a stage of all rounds, as if computing took no time."""
+
+    first: Indices  # of each round's points
+    counts: Indices
+    age: Times
+    mass: Floats
+    step: Times  # of each round
+
+    def of(self, number: Indices, done: Times) -> Stage:
+        """The points of rounds of these numbers, as much later as they have computed."""
+        count = self.counts[number]
+        index = np.repeat(np.arange(len(number)), count)
+        place = np.arange(len(index)) + (self.first[number] - np.cumsum(count) + count)[index]
+        age = self.age[place] + done[index]
+        return Stage(index, age, self.mass[place], self.step[number][index])
+
+
+class Course(NamedTuple):
+    """The leases that jobs go through if nothing cuts them short."""
+
+    rounds: Rounds
+    begun: Stage
+    sent: Stage
+    safe: Stage
+    transfer: Times  # how long the transfer took, for each point of `safe`
+    left: Stage  # where the lease ends by itself, after a commit
+
+    @property
+    def leases(self) -> int:
+        return int(self.rounds.lease[-1]) + 1
+
+    def total(self, stage: Stage, each: Floats) -> Floats:
+        """The sum of `each`, a number a point, over all rounds of a lease."""
+        found = np.bincount(self.rounds.lease[stage.round], each, self.leases)
+        return found.astype(np.float64)
 
 
 class Solver:
-    """A scenario made ready: its laws, and the costs on which all intervals are compared."""
+    """A scenario made ready: its laws, and the lattice on which its costs are added up."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, cells: int = CELLS, ends: Ends | None = None) -> None:
+        """With `ends`, already made from a scenario of the same slots, their integrals are kept."""
         self.scenario = scenario
-        self.ends = ends_of(scenario)
+        self.ends = ends or ends_of(scenario)
         self.limit = unless_none(scenario.slots.limit)
         self.laws = cost_laws(scenario)
-        self.constant = all(isinstance(law, Constant) for law in self.laws)
+        self.constant = all(map(is_certain, self.laws))
         self.usual = Costs(*(nanoseconds(law.mean) for law in self.laws))
+        self.smooth = any(atoms(law) is None for law in self.laws)
+        self.cells, self.step = cells, lattice_step(self.laws, cells)
+        self._known: dict[bool, list[tuple[Sum, Sum, Sum]]] = {}
+        self._points: dict[bool, tuple[Points, ...]] = {}
 
     def value(self, interval: int) -> Value:
         """What this interval (ns) is worth."""
-        commits = self.commits(interval, self.rounds(self.rounds_most(interval)))
-        checkpoints = self.probabilities(commits).sum(axis=1)
-        work = checkpoints * (interval / SECOND)
-        return Value(
-            interval,
-            self.fitting(interval),
-            float(checkpoints.mean()),
-            float(work.mean()),
-            float(self.lengths(commits).mean()),
-            self.scenario.slots.gap.mean,
-            float(work.std(ddof=1) / sqrt(len(work))) if len(work) > 1 else 0.0,
-        )
+        return self.values([interval])[0]
 
-    def fitting(self, interval: int) -> int | None:
+    def values(self, intervals: list[int]) -> list[Value]:
+        """What each of these intervals (ns) is worth."""
+        if not intervals:
+            return []
+        return [
+            value for some in self.portions(intervals) for value in self.values_of_portion(some)
+        ]
+
+    def portions(self, intervals: list[int]) -> list[list[int]]:
+        """The intervals in portions that take little memory."""
+        points = 1 if self.constant else POINTS_A_CELL * self.cells
+        most = (min(self.rounds_most(interval), ROUNDS_MAX) for interval in intervals)
+        rounds = np.cumsum([points * count for count in most])
+        which = (rounds // POINTS_AT_ONCE).tolist()
+        starts = [n for n in range(len(which)) if n == 0 or which[n] != which[n - 1]]
+        return [intervals[a:b] for a, b in zip(starts, [*starts[1:], len(intervals)], strict=True)]
+
+    def values_of_portion(self, intervals: list[int]) -> list[Value]:
+        rounds = self.fixed(intervals)
+        course = self.course(rounds)
+        checkpoints = course.total(course.safe, self.chances(course))
+        work = checkpoints * np.array(intervals) / SECOND
+        rows = zip(
+            intervals,
+            self.fitting(course if self.constant else self.usual_course(rounds)),
+            checkpoints.tolist(),
+            work.tolist(),
+            self.lengths(course).tolist(),
+            strict=True,
+        )
+        gap = self.scenario.slots.gap.mean
+        return [Value(*row, gap) for row in rows]
+
+    def fitting(self, course: Course) -> list[int | None]:
         """Checkpoints in a lease that the slot ends by its limit alone; None if nothing ends it."""
-        if min(self.limit, self.threshold(interval)) == NEVER:
-            return None
-        commits = self.commits(interval, usual_rounds(self.usual, self.rounds_most(interval)))
-        return int((commits.reached & (commits.safe <= self.limit)).sum())
+        if self.limit == NEVER and course.rounds.stay.min() == NEVER:
+            return [None] * course.leases
+        fits = course.safe.mass * (course.safe.age <= self.limit)
+        return [int(count) for count in course.total(course.safe, fits)]
+
+    # What a job means to do.
+
+    def fixed(self, intervals: list[int]) -> Rounds:
+        """A lease for each interval, from a checkpoint, of a job without end."""
+        each = [self.numbers(interval) for interval in intervals]
+        counts = [len(numbers) for numbers in each]
+        number = np.concatenate(each)
+        lease = np.repeat(np.arange(len(intervals)), counts)
+        length = np.repeat(np.array(intervals, np.int64), counts)
+        stay = np.repeat([self.threshold(interval) for interval in intervals], counts)
+        times = np.concatenate([times_of(numbers) for numbers in each])
+        bare = np.zeros(len(lease), np.bool_)
+        return Rounds(lease, number, length, length * (number + 1), stay, bare, times)
+
+    def numbers(self, interval: int) -> Times:
+        """The rounds of a lease, of which late ones may each stand for some around it.
+
+        So it is where nothing ends a lease at a certain age, so that what comes of one is all but
+        what comes of the next.
+        """
+        most = self.rounds_most(interval)
+        if most <= ROUNDS_EACH or min(self.limit, self.threshold(interval)) < NEVER:
+            return np.arange(min(most, ROUNDS_MAX), dtype=np.int64)
+        count = int(np.log(most / ROUNDS_EACH) * ROUNDS_EACH / ROUNDS_STRIDE) + 1
+        late = np.geomspace(ROUNDS_EACH, most, count).astype(np.int64)
+        return np.concatenate([np.arange(ROUNDS_EACH, dtype=np.int64), np.unique(late)])
 
     def rounds_most(self, interval: int) -> int:
         """No lease has more rounds than this, or so few have that they do not count."""
-        least = sum(nanoseconds(law.lowest) for law in self.laws[LEASE_COSTS:])
         last = max(0, min(self.ends.horizon * SECOND, self.threshold(interval)))
-        return int(min(last / (interval + least) + 2, ROUNDS_MAX))  # one commit may come after it
+        return int(last / (interval + self._least)) + 2  # one may come after it
+
+    @cached_property
+    def _least(self) -> int:
+        return sum(nanoseconds(law.lowest) for law in self.laws[LEASE_COSTS:])
 
     def threshold(self, interval: int) -> int:
         """After a commit later than this in the lease the job is off the slot."""
@@ -237,51 +230,195 @@ class Solver:
             theta = min(theta, self.limit - again)
         return theta
 
-    def rounds(self, count: int) -> Rounds:
-        """The costs of `count` rounds: as is if constant, the means if very many, else sampled."""
-        if self.constant or count > ROUNDS_SAMPLED:
-            return usual_rounds(self.usual, count)
-        paths = min(max(CELLS // count, PATHS_A_STREAM), PATHS_MOST)
-        paths -= paths % PATHS_A_STREAM
-        inputs, _, restart_lease, restart, write, transfer = (
-            self.sampled(law, number, paths, 1 if number < LEASE_COSTS else count)
-            for number, law in enumerate(self.laws)
+    # When it comes to what.
+
+    def course(self, rounds: Rounds, *, cold: bool = False) -> Course:
+        """When each round comes to each of its stages; `cold` where there is no checkpoint yet."""
+        if self.constant or rounds.number.max() >= ROUNDS_SUMMED:
+            return self.usual_course(rounds, cold=cold)
+        if rounds.stay.min() == NEVER and self.transfer_is_told:
+            return self.unending_course(rounds, cold=cold)
+        leases = np.split(np.arange(len(rounds.lease)), np.flatnonzero(np.diff(rounds.lease)) + 1)
+        found = [stages for lease in leases for stages in self.summed(rounds, lease, cold=cold)]
+        begun, sent, safe, left, transfer = zip(*found, strict=True)
+        return Course(
+            rounds,
+            joined(begun),
+            joined(sent),
+            joined(safe),
+            np.concatenate(transfer),
+            joined(left),
         )
-        return Rounds(inputs + restart_lease, write, transfer, restart)
 
-    def sampled(self, law: Law, number: int, paths: int, count: int) -> Times:
-        """Draws of the cost with this number in `Costs`, (paths, count)."""
-        rows = 1 << (count - 1).bit_length()  # few sizes, so that draws are made once
-        streams = [
-            uniforms(self.scenario.seed, (EXACT_STREAMS, number, stream), rows)[:count]
-            for stream in range(paths // PATHS_A_STREAM)
-        ]
-        seconds = law.quantile(np.concatenate(streams, axis=1).T)
-        return np.rint(seconds * SECOND).astype(np.int64)
+    def usual_course(self, rounds: Rounds, *, cold: bool = False) -> Course:
+        """The same with every cost what it usually is: each stage is a single point."""
+        usual = self.usual
+        written = np.where(rounds.bare, 0, usual.write)
+        moved = np.where(rounds.bare, 0, usual.transfer)
+        again = usual.write + usual.transfer + usual.restart_in_place
+        start = usual.input + (usual.cold_start if cold else usual.restart_lease)
+        computed = start + rounds.number * again + rounds.done
+        safe = computed + written + moved
+        first = np.flatnonzero(rounds.number == 0)
+        late = np.where(safe > rounds.stay, rounds.number, NEVER)
+        last = np.minimum.reduceat(late, first)  # of each lease, its last round if any
+        reached = np.where(rounds.number <= last[rounds.lease], rounds.times, 0.0)
+        ended = np.flatnonzero(rounds.number == last[rounds.lease])
 
-    def commits(self, interval: int, rounds: Rounds) -> Commits:
-        """When each commit of a lease is safe, if nothing cuts the lease short."""
-        cycle = interval + rounds.write + rounds.transfer
-        safe = rounds.start + np.cumsum(cycle, axis=1) + np.cumsum(rounds.restart, axis=1)
-        safe -= rounds.restart
-        late = safe > self.threshold(interval)
-        first = np.where(late.any(axis=1), late.argmax(axis=1), -1)
-        left = np.where(first >= 0, np.take_along_axis(safe, first[:, None], axis=1)[:, 0], NEVER)
-        return Commits(safe - rounds.transfer, safe, safe <= left[:, None], left)
+        def stage(age: Times) -> Stage:
+            return Stage(np.arange(len(age)), age, reached, np.zeros_like(age))
 
-    def probabilities(self, commits: Commits) -> Floats:
-        """The probability of each commit, (paths, rounds)."""
-        sent, safe = commits.sent / SECOND, commits.safe / SECOND
-        enough = np.maximum(sent, safe - self.ends.grace)
-        counts = commits.reached & (commits.safe <= self.limit)
-        return np.where(counts, self.ends.outlived(enough, safe), 0.0)
+        left = Stage(ended, safe[ended], np.ones(len(ended)), np.zeros_like(safe[ended]))
+        return Course(
+            rounds,
+            stage(computed - rounds.length),
+            stage(computed + written),
+            stage(safe),
+            moved,
+            left,
+        )
 
-    def lengths(self, commits: Commits) -> Floats:
-        """The mean slot time of a lease, one a path; seconds."""
-        left, path = np.unique(commits.left, return_inverse=True)
-        total = self.until_left(left / SECOND)[path]
-        if self.ends.grace > 0 and (commits.safe > commits.sent).any():
-            total += self.vacating(commits)
+    @property
+    def transfer_is_told(self) -> bool:
+        """Does it matter not, or is it always the same, how long a transfer took?"""
+        return self.scenario.slots.grace == 0 or len(self.transfer.mass) == 1
+
+    def unending_course(self, rounds: Rounds, *, cold: bool) -> Course:
+        """The same where no lease ends by itself: the sums are the same for all leases."""
+        started = rounds.done - rounds.length, rounds.done, rounds.done
+        begun, sent, safe = (
+            points.of(rounds.number, done)
+            for points, done in zip(
+                self.points(int(rounds.number.max()), cold=cold), started, strict=True
+            )
+        )
+        moved = np.full(len(safe.age), self.usual.transfer, np.int64)
+        return Course(rounds, begun, sent, safe, moved, nowhere())
+
+    def summed(
+        self, rounds: Rounds, lease: Indices, *, cold: bool
+    ) -> "list[tuple[Stage, Stage, Stage, Stage, Times]]":
+        """The stages of one lease, round by round, with random costs."""
+        found = []
+        begun: Sum | None = None  # None as long as no lease has left: then the sums are known
+        for index in lease:
+            number, length = int(rounds.number[index]), int(rounds.length[index])
+            if begun is None:
+                before = int(rounds.done[index]) - length
+                begun, sent, safe = (
+                    each.after(before + more)
+                    for each, more in zip(
+                        self.known(number, cold=cold), (0, length, length), strict=True
+                    )
+                )
+            else:
+                sent = self.add(begun.after(length), self.write, number)
+                safe = self.add(sent, self.transfer, number)
+            if rounds.bare[index]:
+                sent = safe = begun.after(length)
+            stays = self.within(safe.ages, int(rounds.stay[index]), np.array(safe.step))
+            found.append(self.stages(index, begun, sent, safe, 1 - stays, rounds))
+            if stays.min() == 1:
+                begun = None
+            elif float(safe.mass @ stays) < NEGLIGIBLE:
+                break
+            else:
+                begun = self.add(safe._replace(mass=safe.mass * stays), self.restart, number)
+        return found
+
+    def stages(
+        self, index: int, begun: Sum, sent: Sum, safe: Sum, leaves: Floats, rounds: Rounds
+    ) -> "tuple[Stage, Stage, Stage, Stage, Times]":
+        """One round's points."""
+        ends = leaves > 0
+        left = point_by_point(index, safe)
+        left = Stage(left.round[ends], left.age[ends], (left.mass * leaves)[ends], left.step[ends])
+        transfer = 0 if rounds.bare[index] else self.usual.transfer
+        moved = np.full(len(safe.mass), transfer, np.int64)
+        commit = point_by_point(index, safe)
+        if not (rounds.bare[index] or self.transfer_is_told):
+            commit, moved = in_pairs(index, sent, self.transfer)
+        return point_by_point(index, begun), point_by_point(index, sent), commit, left, moved
+
+    def points(self, number: int, *, cold: bool) -> tuple[Points, ...]:
+        """The points of each stage, at least up to the round of this number."""
+        if number >= len(self._known.get(cold, ())):
+            self.known(2 * number, cold=cold)
+            stages = zip(*self._known[cold], strict=True)
+            self._points[cold] = tuple(points_of(sums) for sums in stages)
+        return self._points[cold]
+
+    def known(self, number: int, *, cold: bool) -> tuple[Sum, Sum, Sum]:
+        """When a round begins, sends and commits if computing took no time and no lease ends."""
+        known = self._known.setdefault(cold, [])
+        while len(known) <= number:
+            now = len(known)
+            begun = self.add(known[-1][2], self.restart, now) if known else self.start(cold=cold)
+            sent = self.add(begun, self.write, now)
+            known.append((begun, sent, self.add(sent, self.transfer, now)))
+        return known[number]
+
+    def add(self, total: Sum, cost: Sum, number: int) -> Sum:
+        """One more cost; of a late round, of which each matters less, on fewer points."""
+        most = POINTS_A_CELL * self.cells
+        return total.plus(cost, max(most // 4, most * FEW_ROUNDS // (FEW_ROUNDS + number)))
+
+    def start(self, *, cold: bool) -> Sum:
+        """From the start of a lease to computing."""
+        job = self.scenario.job
+        return self.input.plus(self.on_lattice(job.cold_start if cold else job.restart_lease))
+
+    @cached_property
+    def input(self) -> Sum:
+        """The input transfer at the start of a lease."""
+        return self.on_lattice(self.scenario.job.input)
+
+    @cached_property
+    def write(self) -> Sum:
+        return self.on_lattice(self.scenario.job.write)
+
+    @cached_property
+    def transfer(self) -> Sum:
+        return self.on_lattice(self.scenario.job.transfer)
+
+    @cached_property
+    def restart(self) -> Sum:
+        return self.on_lattice(self.scenario.job.restart_in_place)
+
+    def on_lattice(self, law: Law) -> Sum:
+        return on_lattice(law, self.step, self.ends.horizon)
+
+    # What it comes to.
+
+    def within(self, age: Times, bound: int, step: Times) -> Floats:
+        """The share of what is at these points that is no later than the bound.
+
+        A point of a smooth law stands for a step's width around it.
+        """
+        if self.smooth and bound < NEVER:
+            share = (bound - age) / np.maximum(step, 1) + 0.5
+            return np.where(step > CERTAIN, np.clip(share, 0.0, 1.0), age <= bound)
+        return (age <= bound).astype(np.float64)
+
+    def chances(self, course: Course) -> Floats:
+        """The probability of each commit, a number a point."""
+        safe = course.safe
+        chance = safe.mass * self.within(safe.age, self.limit, safe.step)
+        some = np.flatnonzero(chance)
+        enough = safe.age[some] - np.minimum(course.transfer[some], self.scenario.slots.grace)
+        chance[some] *= self.ends.outlived(enough / SECOND, safe.age_s[some])
+        return chance
+
+    def lengths(self, course: Course) -> Floats:
+        """The mean slot time of each lease, seconds."""
+        left, ends = course.left, self.ends
+        leaving = course.total(left, left.mass)
+        total = course.total(left, left.mass * self.until_left(left.age_s))
+        if leaving.min() < 1:
+            total = total + np.maximum(1 - leaving, 0) * self.until_left(np.array([np.inf]))
+        if ends.grace > 0 and course.transfer.any():
+            outlived = self.outliving(course)
+            total = total + outlived.vacating + ends.contact_lease * outlived.powered_off
         return total
 
     def until_left(self, left: Floats) -> Floats:
@@ -289,101 +426,55 @@ class Solver:
         ends = self.ends
         return ends.lasting(left) + ends.contact_lease * ends.powered_off(left)
 
-    def vacating(self, commits: Commits) -> Floats:
-        """What the transfers that outlive the soft kill add to a lease; seconds, one a path."""
-        start = commits.sent / SECOND
-        stop = np.where(commits.reached, np.minimum(commits.safe, self.limit) / SECOND, start)
-        stop = np.maximum(start, stop)
-        certain = isinstance(self.ends.power_failures, Never)
-        each = self.outliving if certain else self.outliving_power_failures
-        total: Floats = each(start, stop).sum(axis=-1)
-        return total
-
-    def outliving(self, start: Floats, stop: Floats) -> Floats:
-        """Mean time from the soft kill to the end of each transfer, where no power fails.
-
-        At t in a transfer the lease goes on if the soft kill came, or comes, after both the
-        transfer's start and t - grace; without the transfer, if it comes after t.
-        """
-        grace = self.ends.grace
-        flat = np.minimum(grace, stop - start) * self.ends.evictions.survival_left(start)
-        late = self.ends.lasting(np.maximum(start, stop - grace)) - self.ends.lasting(start)
-        return flat + late - (self.ends.lasting(stop) - self.ends.lasting(start))
-
-    def outliving_power_failures(self, start: Floats, stop: Floats) -> Floats:
-        """The same with power failures, that end the vacating too; by the midpoint rule."""
-        ends = self.ends
-        width = (stop - start)[..., None] / STEPS
-        edges = start[..., None] + width * np.arange(STEPS + 1)
-        middle = edges[..., :-1] + width / 2
-        warned_since = np.maximum(start[..., None], middle - ends.grace)
-        still = ends.evictions.survival_left(warned_since) - ends.evictions.survival(middle)
-        struck = -np.diff(ends.power_failures.survival_left(edges), axis=-1)
-        lasting = ends.power_failures.survival(middle) * width + ends.contact_lease * struck
-        total: Floats = (still * lasting).sum(axis=-1)
-        return total
-
-    def makespan(self, interval: int) -> float:
-        """Mean seconds from the first queueing to completion; inf where the job never finishes.
-
-        One job alone in the queue, all costs constant (theory.md §4).
-        """
-        work = self.scenario.job.work
-        assert self.constant
-        assert work is not None
-        blocks = -(-work // interval)
-        last = work - (blocks - 1) * interval
-        still = np.zeros(blocks + 1)  # mean time to completion with so many blocks to do
-        far = self.rounds_most(interval) + 2  # from more blocks than this no lease completes
-        leases: dict[int, JobLease] = {}
-        for count in range(1, blocks):
-            near = min(count, far)
-            if near not in leases:
-                leases[near] = self.job_lease(interval, last, near, self.usual.restart_lease)
-            still[count] = leases[near].time_to_completion(still[:count])
-        first = self.job_lease(interval, last, min(blocks, far), self.usual.cold_start)
-        slots = self.scenario.slots
-        gap = slots.gap.mean if slots.first_gap else 0.0
-        return first.time_to_completion(still[:blocks]) + gap
-
-    def job_lease(self, interval: int, last: int, blocks: int, start: int) -> "JobLease":
-        """One lease of a job with so many blocks to do, the last one short."""
-        commits = self.commits_of_job(interval, last, blocks, start)
-        reaching = np.concatenate([[1.0], self.probabilities(commits)[0]])
-        done = reaching[-1] if len(reaching) == blocks + 1 else 0.0
-        return JobLease(
-            some=reaching[1],
-            exactly=-np.diff(np.append(reaching, 0.0))[1:],
-            spent=float(self.lengths(commits)[0]) + self.scenario.slots.gap.mean * (1 - done),
-        )
-
-    def commits_of_job(self, interval: int, last: int, blocks: int, start: int) -> Commits:
-        """As `commits`, for a job with so many blocks to do; its completion counts as the last."""
-        costs, job = self.usual, self.scenario.job
-        count = min(blocks, self.rounds_most(interval) + 1)
-        rounds = np.arange(1, count + 1)
-        lengths = np.where(rounds == blocks, last, interval)
-        sending = np.where((rounds == blocks) & (not job.last_checkpoint), 0, costs.transfer)
-        writing = np.where((rounds == blocks) & (not job.last_checkpoint), 0, costs.write)
-        rest = (rounds - 1) * costs.restart_in_place
-        safe = costs.input + start + rest + np.cumsum(lengths + writing + sending)
-        leaves = safe > unless_none(self.scenario.slots.claim_worklife)
-        if job.leave_early:
-            leaves[:-1] |= safe[1:] > self.limit
-        leaves |= rounds == blocks
-        left = safe[leaves.argmax()] if leaves.any() else NEVER
-        return Commits((safe - sending)[None], safe[None], (safe <= left)[None], np.array([left]))
+    def outliving(self, course: Course) -> Outliving:
+        """What the transfers that outlive the soft kill come to, a lease."""
+        safe = course.safe
+        start = (safe.age - course.transfer) / SECOND
+        stop = np.maximum(start, np.minimum(safe.age, self.limit) / SECOND)
+        each = self.ends.outliving(start, stop)
+        return Outliving(*(course.total(safe, safe.mass * one) for one in each))
 
 
-@lru_cache(maxsize=2_000)
-def uniforms(seed: int, key: tuple[int, ...], rows: int) -> Floats:
-    """Uniform draws of a keyed stream, (rows, PATHS_A_STREAM); longer ones begin alike."""
-    stream = np.random.Philox(np.random.SeedSequence(seed, spawn_key=key))
-    return np.random.Generator(stream).random((rows, PATHS_A_STREAM))
+def times_of(numbers: Times) -> Floats:
+    """How many rounds each of these stands for, if each stands for those up to halfway."""
+    edges = np.concatenate([[0.0], (numbers[1:] + numbers[:-1] + 1) / 2, [numbers[-1] + 1.0]])
+    return np.diff(edges)
 
 
-def usual_rounds(usual: Costs, count: int) -> Rounds:
-    """One path on which every cost is what it usually is."""
-    start = usual.input + usual.restart_lease
-    each = (usual.write, usual.transfer, usual.restart_in_place)
-    return Rounds(np.array([[start]]), *(np.full((1, count), cost) for cost in each))
+def nowhere() -> Stage:
+    """No points at all."""
+    none = np.zeros(0, np.int64)
+    return Stage(none.astype(np.intp), none, none.astype(np.float64), none)
+
+
+def point_by_point(index: int, found: Sum) -> Stage:
+    """A sum's points as those of a stage."""
+    count = len(found.mass)
+    return Stage(np.full(count, index), found.ages, found.mass, np.full(count, found.step))
+
+
+def points_of(sums: Sequence[Sum]) -> Points:
+    """The points of a stage, of which `sums` are the laws in one round after the other."""
+    count = np.array([len(each.mass) for each in sums])
+    return Points(
+        np.cumsum(count) - count,
+        count,
+        np.concatenate([each.ages for each in sums]),
+        np.concatenate([each.mass for each in sums]),
+        np.array([each.step for each in sums]),
+    )
+
+
+def in_pairs(index: int, sent: Sum, transfer: Sum) -> tuple[Stage, Times]:
+    """When a commit is safe and how long its transfer took, for every pair of points."""
+    while len(transfer.mass) > TRANSFER_POINTS:
+        transfer = transfer.coarser()
+    age = sent.ages[:, None] + transfer.ages
+    mass = sent.mass[:, None] * transfer.mass
+    step = np.full(age.size, max(sent.step, transfer.step))
+    moved = np.broadcast_to(transfer.ages, age.shape).ravel()
+    return Stage(np.full(age.size, index), age.ravel(), mass.ravel(), step), moved
+
+
+def joined(stages: "tuple[Stage, ...]") -> Stage:
+    return Stage(*map(np.concatenate, zip(*stages, strict=True)))

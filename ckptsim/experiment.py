@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ckptsim import ledger
 from ckptsim.drivers.virtual import Outcome, Stay, simulate, simulate_leases
-from ckptsim.exact import ends_of
+from ckptsim.ends import ends_of
 from ckptsim.rules import CENTURY
 from ckptsim.units import SECOND
 from ckptsim.world import World

@@ -1,6 +1,11 @@
-"""A report's folder: a Markdown page, CSV tables and pictures, written whole or not at all."""
+"""A report's folder: its page, CSV tables and pictures, each written whole or not at all.
+
+The page is there twice: in Markdown, which names the other files, and as a web page that has them
+in it and so can be sent to someone, put on a projector or printed.
+"""
 
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -15,6 +20,9 @@ from ckptsim.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+NUMBER = re.compile(r"([±−+-]? ?[\d.,]+ ?(%|d|h|min|s)? ?)*|never|exact|–")
+"""What is in the cells of a column of numbers."""
 
 
 def command_line() -> str:
@@ -82,15 +90,15 @@ class Report:
     def table(self, rows: list[list[str]]) -> None:
         """Add a table; the first row is its head."""
         head, *body = [f"| {' | '.join(row)} |" for row in rows]
-        self.say("\n".join([head, "|" + " --- |" * len(rows[0]), *body]))
+        self.say("\n".join([head, f"| {' | '.join(aligned(rows))} |", *body]))
 
     def picture(self, name: str, figure: "Figure", caption: str) -> None:
-        """Add a PNG picture."""
+        """Add a PNG picture; who cannot see it is told its caption and its title, the finding."""
         from ckptsim.plots import rendered
 
         file = f"{self.stem}-{name}.png"
         self.files[file] = rendered(figure, self.footer)
-        self.say(f"![{caption}]({file})")
+        self.say(f"![{alternative(caption, figure)}]({file})")
 
     def data(self, name: str, frame: "pd.DataFrame") -> None:
         """Add a CSV table, named below the picture that is drawn from it."""
@@ -108,14 +116,37 @@ class Report:
         return f"ckptsim {version('ckptsim')}{seeded}"
 
     def write(self) -> Path:
-        """Write all of it; the page, which names the others, comes last."""
-        page = [f"# {self.title}", "", *self.lines, "---", "", f"Made by `{command_line()}`", ""]
-        page += [f"{self.maker}.", ""]
+        """Write all of it; the Markdown page, which names the others, comes last."""
+        from ckptsim.webpage import webpage
+
         path = ready(self.folder) / f"{self.stem}.md"
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name, content in {**self.files, path.name: "\n".join(page).encode()}.items():
+        pages = {
+            f"{self.stem}.html": webpage(self.title, self.text, self.files),
+            path.name: self.text.encode(),
+        }
+        for name, content in {**self.files, **pages}.items():
             write_whole(self.folder / name, content)
         return path
+
+    @property
+    def text(self) -> str:
+        """The page in Markdown."""
+        made = ["---", "", f"Made by `{command_line()}`", "", f"{self.maker}.", ""]
+        return "\n".join([f"# {self.title}", "", *self.lines, *made])
+
+
+def aligned(rows: list[list[str]]) -> list[str]:
+    """For each column of a table, Markdown's sign for left or, for numbers, right."""
+    head, *body = rows
+    columns = [[row[place] for row in body] for place in range(len(head))]
+    return ["---:" if cells and all(map(NUMBER.fullmatch, cells)) else "---" for cells in columns]
+
+
+def alternative(caption: str, figure: "Figure") -> str:
+    """What to tell in the place of a picture, as Markdown takes it between brackets."""
+    told = f"{caption}: {figure.get_suptitle()}" if figure.get_suptitle() else caption
+    return re.sub(r"([\[\]\\`*_<>])", r"\\\1", " ".join(told.split()))
 
 
 def as_csv(frame: "pd.DataFrame") -> bytes:

@@ -78,6 +78,14 @@ class Costs(NamedTuple):
     transfer: int
 
 
+class Row(NamedTuple):
+    """From one age of the lease to the next row's, how long to compute."""
+
+    age: int
+    compute: int  # NEVER: no further checkpoint would come through
+    compute_at_end: int  # where the next row begins; between the two it changes evenly
+
+
 class Plan(NamedTuple):
     """What stays the same for all of a job's life."""
 
@@ -90,6 +98,9 @@ class Plan(NamedTuple):
     usual: Costs  # the mean of each: a job that leaves early reckons with these
     lease_longest: int  # no lease can be longer
     fruitless_max: int
+    table: tuple[Row, ...] = ()  # what to compute at which age of a lease, instead of the interval
+    leave_after: int = NEVER  # a commit later in a lease than this is the last
+    boundaries: tuple[int, ...] = ()  # work done at the end of each step, if only there it can stop
 
 
 class Lease(NamedTuple):
@@ -101,6 +112,7 @@ class Lease(NamedTuple):
     evicted: int
     powered_off: int
     noticed: int  # when the contact lease of a powered-off machine is over
+    began: int = 0
 
 
 class Job(NamedTuple):
@@ -184,7 +196,7 @@ def finished(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
         case Phase.TRANSFERRING:
             return committed(plan, costs, lease, job, now)
         case Phase.RESUMING | Phase.STARTING | Phase.RESTARTING:
-            return entered(Phase.COMPUTING, block(plan, job.saved), job, now)
+            return entered(Phase.COMPUTING, block(plan, job.saved, now - lease.began), job, now)
         case Phase.FETCHING if job.checkpoints == 0:
             return entered(Phase.STARTING, costs.cold_start, job, now)
         case Phase.FETCHING:
@@ -195,9 +207,26 @@ def finished(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
     return requeued(plan, job, now)
 
 
-def block(plan: Plan, saved: int) -> int:
-    """Computation up to the next checkpoint or the end."""
-    return min(plan.interval, plan.work - saved)
+def block(plan: Plan, saved: int, age: int) -> int:
+    """Computation up to the next checkpoint or the end, begun at this age of the lease."""
+    interval = interval_at(plan.table, age) if plan.table else plan.interval
+    done = min(saved + interval, plan.work)
+    for boundary in plan.boundaries:
+        if boundary >= done:
+            return boundary - saved
+    return done - saved
+
+
+def interval_at(table: tuple[Row, ...], age: int) -> int:
+    """How long to compute if that begins at this age of the lease."""
+    place = 0
+    while place + 1 < len(table) and table[place + 1].age <= age:
+        place += 1
+    row = table[place]
+    if place + 1 == len(table) or age <= row.age:
+        return row.compute
+    share = (age - row.age) / (table[place + 1].age - row.age)
+    return max(1, row.compute + int(share * (row.compute_at_end - row.compute)))
 
 
 def entered(phase: Phase, length: int, job: Job, now: int) -> Job:
@@ -205,7 +234,7 @@ def entered(phase: Phase, length: int, job: Job, now: int) -> Job:
 
 
 def computed(plan: Plan, costs: Costs, job: Job, now: int) -> Job:
-    done = block(plan, job.saved)
+    done = now - job.since
     if job.saved + done == plan.work and not plan.last_checkpoint:
         return completed(plan, job, now)
     return Job(
@@ -218,8 +247,10 @@ def committed(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job
     job = credited(job)
     if job.saved == plan.work:
         return completed(plan, job, now)
-    if claim_is_closing(plan, lease, now) or (
-        plan.leave_early and nothing_fits(plan, lease, job, now)
+    if (
+        claim_is_closing(plan, lease, now)
+        or now - lease.began > plan.leave_after
+        or (plan.leave_early and nothing_fits(plan, lease, job, now))
     ):
         return requeued(plan, job, now)
     return entered(Phase.RESUMING, costs.restart_in_place, job, now)
@@ -246,12 +277,13 @@ def claim_is_closing(plan: Plan, lease: Lease, now: int) -> bool:
 
 def nothing_fits(plan: Plan, lease: Lease, job: Job, now: int) -> bool:
     """Would the limit come before anything more could be committed?"""
-    return now + plan.usual.restart_in_place + gain(plan, plan.usual, job.saved) > lease.expires
+    begins = now + plan.usual.restart_in_place
+    return begins + gain(plan, plan.usual, job.saved, begins - lease.began) > lease.expires
 
 
-def gain(plan: Plan, costs: Costs, saved: int) -> int:
-    """Slot time from beginning to compute to the next commit or the job's end."""
-    done = block(plan, saved)
+def gain(plan: Plan, costs: Costs, saved: int, age: int) -> int:
+    """Slot time from beginning to compute, at that age, to the next commit or the job's end."""
+    done = block(plan, saved, age)
     if saved + done == plan.work and not plan.last_checkpoint:
         return done
     return done + costs.write + costs.transfer
@@ -278,7 +310,8 @@ def lease_least(plan: Plan, job: Job) -> int:
     """The shortest lease in which the job could commit anything more."""
     least = plan.least
     start = least.cold_start if job.checkpoints == 0 else least.restart_lease
-    return least.input + start + gain(plan, least, job.saved)
+    age = least.input + start
+    return age + gain(plan, least, job.saved, age)
 
 
 def ending(phase: Phase, event: Event) -> Event:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from pydantic import (
     BaseModel,
@@ -74,6 +74,16 @@ def _duration(value: object, _: Path, *, none: bool, least: int) -> int | None:
     if found < least:
         raise ScenarioError(f"{value}: must be longer than 0; {units.DURATION_EXAMPLE}")
     return found
+
+
+def _steps(value: object, folder: Path) -> tuple[int, ...] | None:
+    """A list of times, also written `10min, 25min`."""
+    if str(value).strip().lower() == "none":
+        return None
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not parts:
+        raise ScenarioError(f"{quoted(value)}: expected a list of times, as in 10min, 25min, 1h")
+    return tuple(_duration(part, folder, none=False, least=1) or 0 for part in parts)
 
 
 def _amount(value: object, _: Path, *, read: Callable[[str], int], example: str) -> int | None:
@@ -200,6 +210,19 @@ HazardLaw = Annotated[
     PlainSerializer(lambda found: found.describe()),
     WithJsonSchema(_HAZARD_SCHEMA),
 ]
+Steps = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=units.LONGEST)], ...] | None,
+    BeforeValidator(_reader(_steps)),
+    PlainSerializer(lambda steps: steps and [units.spelled(step) for step in steps]),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "minItems": 1, "items": {"anyOf": [_DURATION_SCHEMA]}},
+                {"type": "string", "examples": ["10min, 25min, 1h"]},
+            ]
+        }
+    ),
+]
 Size = Annotated[
     Annotated[int, Field(ge=1, le=units.BYTES_MAX)] | None,
     BeforeValidator(_reader(partial(_amount, read=units.size, example=units.SIZE_EXAMPLE))),
@@ -241,6 +264,11 @@ class Job(_Table):
     """The job: how much it computes, how often it checkpoints, and what that costs."""
 
     count: Count = Field(default=1, description="How many such jobs are queued at the start.")
+    steps: Steps = Field(
+        default=None,
+        description="The times of the steps that the job is a sequence of, where it can only "
+        "checkpoint between two; then work is their sum, and need not be given.",
+    )
     work: LongerOrNone = Field(
         default=None, description="Computing time one job needs; none is a job without end."
     )
@@ -304,6 +332,26 @@ class Job(_Table):
         if self.interval is None or self.step is None:
             return self.interval
         return -(-self.interval // self.step) * self.step
+
+    @field_validator("work")
+    @classmethod
+    def _work_of_steps(cls, work: int | None, info: ValidationInfo) -> int | None:
+        steps = info.data.get("steps")
+        if steps is None:
+            return work
+        if work is not None and work != sum(steps):
+            _refuse(
+                f"{units.show(work)}: the steps of job.steps add up to {units.show(sum(steps))}; "
+                "leave work out"
+            )
+        return int(sum(steps))
+
+    @field_validator("step")
+    @classmethod
+    def _step_beside_steps(cls, step: int | None, info: ValidationInfo) -> int | None:
+        if step is not None and info.data.get("steps"):
+            _refuse("given besides job.steps; expected one or the other")
+        return step
 
     @field_validator("step")
     @classmethod
@@ -398,7 +446,7 @@ class Scenario(_Table):
     slots: Slots = Field(default=Slots(), description="The slots.")
 
 
-def _refuse(text: str) -> None:
+def _refuse(text: str) -> NoReturn:
     raise PydanticCustomError("given", "{text}", {"text": text})
 
 
@@ -432,6 +480,8 @@ def describe(scenario: Scenario) -> dict[str, object]:
     job = tables["job"]
     if "size" in job:
         del job["transfer"]
+    if "steps" in job:
+        del job["work"]
     for key in ("restart_in_place", "restart_lease"):
         if job[key] == job["restart"]:
             del job[key]

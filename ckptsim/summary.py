@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ckptsim.ends import ends_of
 from ckptsim.estimate import Estimate, controlled_mean, mean_of, ratio_of
-from ckptsim.exact import ends_of
 from ckptsim.experiment import Results
 from ckptsim.ledger import LOST, Category
 from ckptsim.rules import hopeless, submitted

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH_UNSEEN = 100  # columns where the output is no terminal
+STUB_LEAST = 23  # columns that the names of a table's rows are given before they are wrapped
 
 
 class Screen(Console):
@@ -51,7 +52,10 @@ def table(rows: Sequence[Sequence[str]], title: str = "") -> RenderableType:
     head, *body = rows
     drawn = Table(box=None, pad_edge=False)
     for place, name in enumerate(head):
-        drawn.add_column(name, justify="left" if place == 0 else "right", no_wrap=place > 0)
+        stub = min(STUB_LEAST, max(len(row[place]) for row in rows)) if place == 0 else None
+        drawn.add_column(
+            name, justify="right" if place else "left", no_wrap=place > 0, min_width=stub
+        )
     for row in body:
         drawn.add_row(*row)
     return Group(Text(title, style="italic"), drawn) if title else drawn

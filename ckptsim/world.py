@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 from ckptsim.draws import Purpose, times
 from ckptsim.lifetimes import Law
-from ckptsim.rules import FRUITLESS_LEASES_MAX, NEVER, Costs, Lease, Plan
+from ckptsim.rules import FRUITLESS_LEASES_MAX, NEVER, Costs, Lease, Plan, Row
 from ckptsim.scenario import Scenario
 from ckptsim.units import LONGEST, nanoseconds
 
@@ -30,7 +30,13 @@ def lease_of(fate: Fate, now: int, claimed: int, grace: int, contact_lease: int)
     """The fate as instants, for a lease that starts now."""
     warned, powered_off = now + fate.eviction, now + fate.power_failure
     return Lease(
-        claimed, now + fate.limit, warned, warned + grace, powered_off, powered_off + contact_lease
+        claimed=claimed,
+        expires=now + fate.limit,
+        warned=warned,
+        evicted=warned + grace,
+        powered_off=powered_off,
+        noticed=powered_off + contact_lease,
+        began=now,
     )
 
 
@@ -81,20 +87,28 @@ def cost_laws(scenario: Scenario) -> tuple[Law, ...]:
     return tuple(getattr(scenario.job, name) for name in Costs._fields)
 
 
-def world_of(scenario: Scenario, interval: int) -> World:
-    """The scenario with its jobs checkpointing every `interval` nanoseconds of computation."""
+def world_of(
+    scenario: Scenario, interval: int, table: tuple[Row, ...] = (), leave_after: int | None = None
+) -> World:
+    """The scenario with its jobs checkpointing every `interval` nanoseconds of computation.
+
+    With a `table` (policy.py) they look at the age of their lease instead, and leave as it says.
+    """
     job = scenario.job
     laws = cost_laws(scenario)
     plan = Plan(
         work=NEVER if job.work is None else job.work,
         interval=interval,
         last_checkpoint=job.last_checkpoint,
-        leave_early=job.leave_early,
+        leave_early=job.leave_early and not table,
         claim_worklife=unless_none(scenario.slots.claim_worklife),
         least=Costs(*(nanoseconds(law.lowest) for law in laws)),
         usual=Costs(*(nanoseconds(law.mean) for law in laws)),
         lease_longest=lease_longest(scenario),
         fruitless_max=FRUITLESS_LEASES_MAX,
+        table=table,
+        leave_after=unless_none(leave_after),
+        boundaries=tuple(accumulate(job.steps or ())),
     )
     return World(scenario, plan)
 

@@ -6,12 +6,23 @@ laws that have too many fates for that are simulated, seeds and bounds fixed bef
 """
 
 import random
-from fractions import Fraction
-from itertools import pairwise, product
-from math import inf, isclose
+from itertools import pairwise
+from math import inf
 
 import numpy as np
 import pytest
+from every_fate import (
+    NO_POWER_FAILURES,
+    at,
+    close,
+    ends_after,
+    lease_by_enumeration,
+    makespan,
+    makespan_by_enumeration,
+    random_costs,
+    random_costs_by_enumeration,
+    scenarios,
+)
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -19,126 +30,10 @@ from scipy.stats import norm
 
 from ckptsim.drivers.virtual import simulate, simulate_leases
 from ckptsim.estimate import controlled_mean, mean_of
-from ckptsim.exact import EXACT_STREAMS, Solver
-from ckptsim.lifetimes import Constant, Empirical, Never
-from ckptsim.rules import NEVER, Event, Job, Lease, Phase, on_slot, step, upcoming
-from ckptsim.scenario import load
+from ckptsim.exact import Solver
+from ckptsim.ledger import Category
 from ckptsim.units import MINUTE, SECOND
 from ckptsim.world import world_of
-
-# Every fate of a lease, by the rules.
-
-
-def fates(scenario):
-    """(chance, lease) of all the fates of a lease placed at 0, each written out as instants."""
-    slots = scenario.slots
-    limit = NEVER if slots.limit is None else slots.limit
-    for warned, powered_off in product(ages(slots.evictions), ages(slots.power_failures)):
-        noticed = powered_off + slots.contact_lease
-        lease = Lease(0, limit, warned, warned + slots.grace, powered_off, noticed)
-        yield Fraction(1, len(ages(slots.evictions)) * len(ages(slots.power_failures))), lease
-
-
-def ages(law):
-    return (NEVER,) if isinstance(law, Never) else [round(t * SECOND) for t in law.values]
-
-
-def spend(plan, lease, job):
-    """The job after one lease that begins at 0, and how long that took."""
-    now, event = 0, Event.PLACED
-    job = job._replace(since=0)
-    while True:
-        job = step(plan, plan.usual, lease, job, event, now)
-        if not on_slot(job.phase):
-            return job, now
-        now, event = upcoming(job, lease)
-
-
-def lease_by_enumeration(scenario, interval):
-    """Mean work and slot time (ns) of a lease from a checkpoint in a job without end."""
-    plan = world_of(scenario, interval).without_end().plan
-    job = Job(Phase.QUEUED, 0, NEVER, 0, 0, 1, 0)
-    work = length = Fraction(0)
-    for chance, lease in fates(scenario):
-        after, end = spend(plan, lease, job)
-        work, length = work + chance * after.saved, length + chance * end
-    return float(work), float(length)
-
-
-def makespan_by_enumeration(scenario, interval):
-    """Mean time (ns) from first queueing to completion, as a Markov chain over what is saved."""
-    plan = world_of(scenario, interval).plan._replace(fruitless_max=NEVER)
-    gap = round(scenario.slots.gap.mean * SECOND)
-    known = {}
-
-    def to_come(saved, checkpoints):
-        """From a state the same again has chance `stay`; all others have more saved."""
-        key = saved, checkpoints > 0
-        if key not in known:
-            stay, total = Fraction(0), 0
-            for chance, lease in fates(scenario):
-                job = Job(Phase.QUEUED, 0, NEVER, saved, 0, checkpoints, 0)
-                after, end = spend(plan, lease, job)
-                total += chance * end
-                if after.phase != Phase.COMPLETED:
-                    total += chance * gap
-                    if after.saved == saved:
-                        stay += chance
-                    else:
-                        total += chance * to_come(after.saved, 1) if total < inf else 0
-            known[key] = inf if stay == 1 else total / (1 - stay)
-        return known[key]
-
-    first = gap if scenario.slots.first_gap else 0
-    return float(first + to_come(0, 0))
-
-
-# Whole minutes, few of them: commits tie with limits, warnings, hard kills and power failures.
-COST = st.integers(0, 6)
-NO_WORK = st.none()
-NO_POWER_FAILURES = st.just(Never())
-AGES = st.just(Never()) | st.lists(st.integers(0, 60), min_size=1, max_size=4).map(
-    lambda found: Empirical(tuple(60.0 * age for age in found))
-)
-
-
-@st.composite
-def scenarios(draw, grace_most=12, work=NO_WORK, power_failures=AGES):
-    def time(strategy):
-        return draw(strategy) * MINUTE
-
-    limit = draw(st.none() | st.integers(1, 60))
-    evictions, failures = draw(AGES), draw(power_failures)
-    assume(limit or isinstance(evictions, Empirical) or isinstance(failures, Empirical))
-    worklife = draw(st.none() | st.integers(0, 40))
-    interval = time(st.integers(1, 30))
-    job_work = draw(work)
-    costs = ("input", "cold_start", "restart_lease", "restart_in_place", "write", "transfer")
-    given_costs = {f"job.{name}": Constant(60.0 * draw(COST)) for name in costs}
-    scenario = load(
-        None,
-        {
-            **given_costs,
-            "job.restart_in_place": Constant(60.0 * draw(st.sampled_from([0, 1, 7, 40]))),
-            "job.transfer": Constant(60.0 * draw(st.sampled_from([0, 1, 5, 15]))),
-            "job.work": f"{job_work} min" if job_work else "none",
-            "job.leave_early": draw(st.booleans()),
-            "job.last_checkpoint": draw(st.booleans()),
-            "slots.limit": f"{limit} min" if limit else "none",
-            "slots.evictions": evictions,
-            "slots.power_failures": failures,
-            "slots.grace": f"{draw(st.integers(0, grace_most))} min",
-            "slots.contact_lease": f"{draw(st.integers(0, 20))} min",
-            "slots.claim_worklife": "none" if worklife is None else f"{worklife} min",
-            "slots.gap": Constant(60.0 * draw(st.integers(0, 9))),
-            "slots.first_gap": draw(st.booleans()),
-        },
-    )
-    return scenario, interval
-
-
-def close(found, true):
-    return isclose(found, true, rel_tol=1e-9, abs_tol=1e-6)
 
 
 @settings(max_examples=600)
@@ -172,16 +67,8 @@ def test_what_outlives_the_soft_kill_is_known_to_a_step_of_the_quadrature(drawn)
 def test_a_makespan_is_that_of_the_chain_of_leases(drawn):
     scenario, interval = drawn
     true = makespan_by_enumeration(scenario, interval) / SECOND
-    found = Solver(scenario).makespan(interval)
+    found = makespan(scenario, interval)
     assert found == true or close(found, true)
-
-
-def at(**given):
-    return load(None, {key.replace("__", "."): value for key, value in given.items()})
-
-
-def ends_after(*minutes):
-    return Empirical(tuple(60.0 * age for age in minutes))
 
 
 @pytest.mark.parametrize(
@@ -412,20 +299,33 @@ def test_exact_is_what_is_simulated_lease_by_lease(seed, bound):
 @pytest.mark.parametrize(("seed", "bound"), SEEDS)
 def test_exact_is_what_is_simulated_job_by_job(seed, bound):
     scenario, interval = drawn_scenario(seed)
-    makespan = Solver(scenario).makespan(interval)
+    mean = makespan(scenario, interval)
     world = world_of(scenario, interval)
-    if makespan == inf:
+    if mean == inf:
         assert simulate(world, 0).stranded == 1
         return
-    assert makespan < 1e7  # else no job to learn from: would take too long
+    assert mean < 1e7  # else no job to learn from: would take too long
     spans = [simulate(world, number).makespans[0] for number in range(JOBS)]
-    assert within(mean_of(np.array(spans) / SECOND), makespan, bound)
+    assert within(mean_of(np.array(spans) / SECOND), mean, bound)
 
 
-def within(estimate, solved, bound=BOUND):
-    """Inside the joint interval; what has no spread must be equal to 1e-5."""
-    allowed = estimate.half_width / norm.isf(0.005) * bound + 1e-5 * solved
+def within(estimate, solved, bound=BOUND, error=1e-5):
+    """Inside the joint interval; what has no spread must be equal to the solver's own error."""
+    allowed = estimate.half_width / norm.isf(0.005) * bound + error * solved
     return bool(abs(estimate.mean - solved) <= allowed)
+
+
+# Random costs: on a lattice. Of a few whole minutes they are exact; the enumeration judges that.
+
+
+@settings(max_examples=150)
+@given(random_costs())
+def test_random_costs_are_the_mean_over_all_costs_and_fates(drawn):
+    scenario, interval = drawn
+    value = Solver(scenario).value(interval)
+    books = random_costs_by_enumeration(scenario, interval)
+    assert close(value.work_s, books[Category.USEFUL] / SECOND)
+    assert close(value.lease_s, sum(books) / SECOND)
 
 
 RANDOM_COSTS = {
@@ -436,48 +336,44 @@ RANDOM_COSTS = {
     "job__input": "gamma(mean=3min, cv=1)",
     "slots__limit": "6h",
 }
+ENDS = [
+    {},
+    {"slots__evictions": "8h"},
+    {"slots__evictions": "weibull(shape=0.6, mean=6h)", "slots__grace": "5min"},
+    {"slots__evictions": "8h", "slots__claim_worklife": "100min"},
+    {"slots__evictions": "8h", "job__leave_early": "yes"},
+    {"slots__power_failures": "10h", "slots__contact_lease": "30min"},
+]
+RANDOM_BOUND = norm.isf(0.01 / (3 * len(ENDS)) / 2)
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {},
-        {"slots__evictions": "8h"},
-        {"slots__evictions": "weibull(shape=0.6, mean=6h)", "slots__grace": "5min"},
-        {"slots__evictions": "8h", "slots__claim_worklife": "100min"},
-        {"slots__evictions": "8h", "job__leave_early": "yes"},
-        {"slots__power_failures": "10h", "slots__contact_lease": "30min"},
-    ],
-)
-def test_random_costs_are_sampled_alike(more):
-    """Both sides are sampled: the standard errors add up (squared). Twelve numbers together."""
+@pytest.mark.parametrize("more", ENDS)
+def test_random_costs_are_simulated_alike(more):
+    """Work and length of a lease; the lattice's own error is at most 1e-4 of them."""
     scenario = at(**RANDOM_COSTS, **more, seed=20_250_611)
     value = Solver(scenario).value(50 * MINUTE)
     stays = simulate_leases(world_of(scenario, 50 * MINUTE), 0, 5000).stays
     work = np.array([stay.work for stay in stays]) / SECOND
     length = np.array([stay.end - stay.start for stay in stays]) / SECOND
-    error = np.hypot(mean_of(work).half_width / norm.isf(0.005), value.work_se_s)
-    assert 0 < value.work_se_s < 0.01 * value.work_s
-    assert abs(work.mean() - value.work_s) <= norm.isf(0.01 / 24) * error
-    error = mean_of(length).half_width / norm.isf(0.005)
-    # The length's own error from sampled costs is not told; it is at most that of the work.
-    error = np.hypot(error, value.work_se_s)
-    assert abs(length.mean() - value.lease_s) <= norm.isf(0.01 / 24) * error
+    for simulated, solved in [(work, value.work_s), (length, value.lease_s)]:
+        assert within(mean_of(simulated), solved, RANDOM_BOUND, error=1e-4)
 
 
-def test_random_costs_are_the_same_for_every_interval_and_every_run():
-    scenario = at(**RANDOM_COSTS, slots__evictions="8h")
-    first = Solver(scenario).value(50 * MINUTE)
-    again = Solver(scenario)
-    again.value(17 * MINUTE)
-    assert again.value(50 * MINUTE) == first
-    # Paired: two intervals a second apart differ by no more than a second a commit.
-    apart = again.value(50 * MINUTE + SECOND).work_s - first.work_s
-    assert abs(apart) <= first.fitting < first.work_se_s
+@pytest.mark.parametrize("more", ENDS)
+def test_random_costs_make_a_makespan_alike(more):
+    scenario = at(**RANDOM_COSTS, **more, seed=20_250_612, job__work="10h", slots__gap="9min")
+    spans = [simulate(world_of(scenario, 50 * MINUTE), n).makespans[0] for n in range(1000)]
+    assert within(mean_of(np.array(spans) / SECOND), makespan(scenario, 50 * MINUTE), RANDOM_BOUND)
 
 
-def test_streams_of_the_exact_answer_are_none_of_the_simulations():
-    assert EXACT_STREAMS > 10**9  # the most replications there can be
+@pytest.mark.parametrize("more", ENDS)
+def test_halving_the_lattice_quarters_what_is_left(more):
+    """Against a lattice eight times as fine: the error stated is no less than a third of it."""
+    scenario = at(**RANDOM_COSTS, **more)
+    coarse, halved, fine = (Solver(scenario, cells).value(50 * MINUTE) for cells in (12, 24, 96))
+    stated = abs(coarse.work_s - halved.work_s)
+    assert abs(coarse.work_s - fine.work_s) <= 3 * stated + 1e-6 * fine.work_s
+    assert stated <= 2e-4 * fine.work_s
 
 
 @example(1, 1)
@@ -487,6 +383,6 @@ def test_a_job_nothing_interrupts(work, interval):
     assume(work / interval <= 500)
     scenario = at(job__work=f"{work} s", job__write="4s", job__transfer="1s", slots__limit="3650d")
     blocks = -(-work // interval)
-    assert Solver(scenario).makespan(interval * SECOND) == pytest.approx(
+    assert makespan(scenario, interval * SECOND) == pytest.approx(
         work + 5 * (blocks - 1), rel=1e-12
     )

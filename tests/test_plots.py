@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.collections import LineCollection
 
 from ckptsim import ledger, plots
 from ckptsim.drivers.virtual import Row, simulate
@@ -40,6 +39,13 @@ POOL = MANUAL | {
     "slots.grace": "2min",
     "job.restart": "2min",
 }
+ADVICE = {
+    "plan": plots.plan_figure,
+    "badput": plots.badput_figure,
+    "lease": plots.lease_figure,
+    "trade-off": plots.trade_off_figure,
+    "makespan law": plots.makespan_law_figure,
+}
 UNIT = r"\((?:s|min|h|d|days|number|%)(?:[, ].*)?\)$"
 
 
@@ -51,7 +57,7 @@ def traced(overrides, interval):
 
 @cache
 def advised():
-    return plan(load(None, MANUAL), [84 * MINUTE])
+    return plan(load(None, MANUAL | {"job.work": "20h"}), [84 * MINUTE])
 
 
 @cache
@@ -80,8 +86,8 @@ def drawn(name):
     """One figure of each kind, made when a test first asks for it."""
     times, survival = np.array([3600.0, 7200.0, 9000.0]), np.array([0.8, 0.5, 0.2])
     match name:
-        case "plan":
-            return plots.plan_figure(advised())
+        case name if name in ADVICE:
+            return ADVICE[name](advised())
         case "ledger":
             return plots.ledger_figure({"60 min": pooled()[1].ledger, "again": pooled()[1].ledger})
         case "gantt":
@@ -100,7 +106,7 @@ def drawn(name):
     return plots.lesson_figure(lessons())
 
 
-NAMES = ("plan", "ledger", "gantt", "makespan", "line", "map", "survival", "lesson")
+NAMES = (*ADVICE, "ledger", "gantt", "makespan", "line", "map", "survival", "lesson")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -160,72 +166,6 @@ def test_a_png_is_1200_wide_undated_and_has_its_footer_once(tmp_path):
 def test_pyplot_is_not_touched():
     code = "import sys, ckptsim.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-# --- the saw-tooth --------------------------------------------------------------------------------
-
-
-def drops_of(figure):
-    found = [c for c in figure.axes[0].collections if c.get_label() == "_cliffs"]
-    assert len(found) == 1
-    assert isinstance(found[0], LineCollection)
-    return found[0].get_segments()
-
-
-def test_every_cliff_in_view_is_a_true_drop():
-    low, high = (SECOND * edge for edge in drawn("plan").axes[0].get_xlim())
-    inside = [c for c in advised().cliffs if low <= c.at.interval and c.beyond.interval <= high]
-    drops = drops_of(drawn("plan"))
-    assert len(drops) == len(inside) > 10
-    for cliff, ((x1, y1), (x2, y2)) in zip(inside, drops, strict=True):
-        assert x2 - x1 == pytest.approx(1e-9, abs=1e-10)
-        assert y1 - y2 == pytest.approx(100 * cliff.loss)
-
-
-def test_no_line_leads_down_but_at_cliffs():
-    curve = next(line for line in drawn("plan").axes[0].lines if line.get_label() == "_curve")
-    points = list(zip(*curve.get_data(), strict=True))
-    steep = [(x2 - x1) for (x1, y1), (x2, y2) in pairwise(points) if y1 - y2 > 1]
-    assert len(steep) == len([1 for (_, y1), (_, y2) in drops_of(drawn("plan")) if y1 - y2 > 1])
-    assert max(steep) < 1e-8
-
-
-def test_the_answers_are_marked():
-    labels = drawn("plan").legends[0].get_texts()
-    told = " | ".join(text.get_text() for text in labels)
-    for expected in (
-        "best: 1 h 25 min, 88.7 %",
-        "present: 1 h, 81.4 %",
-        "Young: ",
-        "Daly: ",
-        "1 %",
-    ):
-        assert expected in told
-    names = [text.get_text() for text in drawn("plan").axes[0].texts]
-    assert "4 → 3\ncheckpoints" in names
-    shaded = [p for p in drawn("plan").axes[0].patches if p.get_alpha() == 0.28]
-    assert len(shaded) == len(advised().flat)
-    assert drawn("plan").get_suptitle().startswith("Checkpoint every 1 h 25 min: 88.7 %")
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        {"slots.evictions": "12h", "job.write": "5min"},  # no cliffs
-        {"slots.limit": "6h", "job.write": "4min"},  # no formulas
-        MANUAL | {"slots.gap": "15min"},
-        MANUAL | {"job.step": "20min"},
-        MANUAL | {"job.step": "6h", "slots.limit": "8h"},  # a single interval can work
-        MANUAL | {"job.write": "uniform(2min, 8min)"},
-        MANUAL | {"slots.evictions": "empirical(ckptsim/profiles/gcp-preemptible.csv:lifetime_s)"},
-        {"slots.limit": "90s", "job.write": "1s"},
-    ],
-)
-def test_any_advice_can_be_drawn(overrides, tmp_path, request):
-    if "slots.evictions" in overrides and "empirical" in overrides["slots.evictions"]:
-        path = request.config.rootpath / "ckptsim/profiles/gcp-preemptible.csv"
-        overrides = overrides | {"slots.evictions": f"empirical({path}:lifetime_s)"}
-    plots.save(plots.plan_figure(plan(load(None, overrides))), tmp_path / "plan.png", "x " * 300)
 
 
 # --- traces ---------------------------------------------------------------------------------------
@@ -449,13 +389,3 @@ def test_a_long_command_stays_within_the_footer():
     assert boxes
     assert max(box.x1 for box in boxes) < 1200
     assert [text.get_text() for text in figure.texts] == [figure.get_suptitle()]  # and is off again
-
-
-def test_a_slope_is_drawn_as_the_curve_it_is():
-    jitter = MANUAL | {"job.write": "uniform(3min, 7min)"}
-    advice = plan(load(None, jitter))
-    assert advice.cliffs
-    assert not any(cliff.is_sheer for cliff in advice.cliffs)
-    found = plots.plan_figure(advice).axes[0].collections
-    (drops,) = [each for each in found if each.get_label() == "_cliffs"]
-    assert len(drops.get_segments()) == 0

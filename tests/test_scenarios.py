@@ -11,8 +11,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from ckptsim.plan import Search, plan
+from ckptsim.plan import plan
 from ckptsim.scenario import describe, load, schema
+from ckptsim.search import Search
 from ckptsim.units import MINUTE, SECOND
 from ckptsim.world import unless_none
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ckptsim import unequal
 from ckptsim.drivers.virtual import simulate_leases
 from ckptsim.exact import Solver
-from ckptsim.plan import Search
 from ckptsim.scenario import load
+from ckptsim.search import Search
 from ckptsim.unequal import value_of
 from ckptsim.units import MINUTE
 from ckptsim.world import world_of

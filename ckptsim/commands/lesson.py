@@ -1,8 +1,9 @@
-"""`ckptsim lesson`: the 84 minutes, step by step: predict, see, explain."""
+"""`ckptsim lesson`: the 84 minutes, step by step: predict, see, explain, try."""
 
+import re
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,19 @@ from rich.text import Text
 
 from ckptsim.commands.options import report_folder, report_options
 from ckptsim.errors import ScenarioError, nearest
-from ckptsim.lesson import LESSONS, SEED, Step, Table, steps
+from ckptsim.lesson import LESSONS, steps
+from ckptsim.lesson.setting import SEED
+from ckptsim.lesson.step import Step
 from ckptsim.report import Report
 from ckptsim.terminal import console, print_json, strong, table, tell
+from ckptsim.webpage import anchor
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH_READABLE = 88  # columns; longer lines of prose are hard to read
-COMMAND_WIDTH = 76
+COMMAND_WIDTH = 72
+UNBROKEN = "\0"  # in the place of a space
 COLOURS = {"=+": "blue", "C+": "cyan", "x+": "red", "R+": "green"}  # the signs of timelines
 STEPS_MOST = max(len(steps) for steps in LESSONS.values())
 
@@ -38,7 +43,7 @@ STEPS_MOST = max(len(steps) for steps in LESSONS.values())
 def command(
     name: str | None, only: int | None, as_json: bool, out: Path | None, no_report: bool
 ) -> None:
-    """The 84-minute analysis of HTCondor's manual, step by step: predict, see, explain.
+    """The 84-minute analysis of HTCondor's manual, step by step: predict, see, explain, try.
 
     LESSON is 84-minutes. Every number is simulated or solved while you look.
     """
@@ -57,7 +62,7 @@ def command(
     if folder:
         page = write_report(lesson, seen, folder)
         if not as_json:
-            tell(["", f"Report: {page}"])
+            tell(["", f"Report: {page}, also as {page.with_suffix('.html').name}"])
 
 
 def known(name: str | None) -> str:
@@ -93,18 +98,20 @@ def predict(number: int, step: Step, width: int) -> Iterator[Any]:
 
 
 def see(step: Step, width: int) -> Iterator[Any]:
-    """Timelines, the table and commands; then the explanation."""
+    """The figure, the tables, the explanation and what to try."""
     yield ""
-    if step.timelines:
-        yield from map(coloured, step.timelines)
+    yield from map(coloured, step.timelines)
+    yield from step.chart.lines() if step.chart else ()
+    for each in step.tables:
         yield ""
-    yield table(step.table.text(), step.table.title)
-    yield textwrap.fill(step.table.note, width)
-    if step.commands:
-        yield ""
-        yield from map(continued, step.commands)
+        yield table(each.text(), each.title)
+        yield textwrap.fill(each.note, width)
     yield ""
     yield textwrap.fill(step.explanation, width)
+    yield ""
+    yield "Try:"
+    for command in step.commands:
+        yield textwrap.indent(continued(command), "  ")
 
 
 def coloured(line: str) -> Text:
@@ -116,8 +123,10 @@ def coloured(line: str) -> Text:
 
 
 def continued(line: str) -> str:
-    """A command over several lines if it is long, as a shell takes it."""
-    return "  " + " \\\n      ".join(textwrap.wrap(line, COMMAND_WIDTH))
+    """A command over several lines if it is long, as a shell takes it: each begins with a flag."""
+    whole = re.sub(r" (?!--)", UNBROKEN, line)
+    lines = textwrap.wrap(whole, COMMAND_WIDTH, break_on_hyphens=False)
+    return " \\\n    ".join(lines).replace(UNBROKEN, " ")
 
 
 def document(lesson: str, seen: list[tuple[int, Step]]) -> dict[str, Any]:
@@ -129,7 +138,7 @@ def document(lesson: str, seen: list[tuple[int, Step]]) -> dict[str, Any]:
                 "step": number,
                 "title": step.title,
                 "question": step.question,
-                "tables": {step.table.name: step.table.rows},
+                "tables": {each.name: each.rows for each in step.tables},
                 "explanation": step.explanation,
                 "commands": step.commands,
             }
@@ -143,38 +152,42 @@ def document(lesson: str, seen: list[tuple[int, Step]]) -> dict[str, Any]:
 def write_report(lesson: str, seen: list[tuple[int, Step]], folder: Path) -> Path:
     """The lesson as a page, with its pictures and tables."""
     report = Report(folder, "lesson", f"Lesson: {lesson.replace('-', ' ')}", SEED)
-    for number, step in seen:
-        add_step(report, number, step)
+    headings = [f"{number}. {step.title}" for number, step in seen]
+    if len(headings) > 1:
+        report.say("\n".join(f"- [{heading}](#{anchor(heading)})" for heading in headings))
+    for heading, (_, step) in zip(headings, seen, strict=True):
+        add_step(report, heading, step)
     return report.write()
 
 
-def add_step(report: Report, number: int, step: Step) -> None:
-    report.say(f"## {number}. {step.title}", f"**Predict.** {step.question}")
-    if step.timelines:
-        report.say("\n".join(["```text", *step.timelines, "```"]))
-    report.say(f"{step.table.title}:")
-    report.table(step.table.text())
-    report.say(step.table.note)
-    report.data(step.table.name, frame(step.table))
-    for picture in step.pictures:
-        report.picture(picture.name, picture.draw(), picture.caption)
-    if step.commands:
-        report.say("\n".join(["```sh", *step.commands, "```"]))
-    report.say(f"**Explain.** {step.explanation}")
+def add_step(report: Report, heading: str, step: Step) -> None:
+    report.say(f"## {heading}", f"**Predict.** {step.question}")
+    report.picture(step.picture.name, step.picture.draw(), step.picture.caption)
+    if step.chart:
+        report.data(f"{step.chart.name}-curve", frame(step.chart.rows()))
+    for each in step.tables:
+        report.say(f"{each.title}:")
+        report.table(each.text())
+        report.say(each.note)
+        report.data(each.name, frame(each.rows))
+    report.say(f"**Explain.** {step.explanation}", "**Try.**")
+    report.say("\n".join(["```sh", *map(continued, step.commands), "```"]))
 
 
-def frame(found: Table) -> "pd.DataFrame":
-    """All values of a table, times in seconds."""
+def frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """All values of a table or chart, times in seconds."""
     import pandas as pd
 
-    return pd.DataFrame([flat(row) for row in found.rows])
+    return pd.DataFrame([flat(row) for row in rows])
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with each interval of confidence in two columns, `…_low_s` and `…_high_s`."""
+    """The row as numbers and words: an interval of confidence has two columns, its low and high."""
     columns: dict[str, Any] = {}
     for key, value in row.items():
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) and not key.endswith("_ci99_s"):
+            columns[key] = " ".join(map(str, value))
+        elif isinstance(value, tuple):
             stem = key.removesuffix("_ci99_s")
             columns |= {f"{stem}_low_s": value[0], f"{stem}_high_s": value[1]}
         else:

@@ -20,6 +20,7 @@ VALUES = {  # flag: key, what it takes
     "--work": ("job.work", "TIME"),
     "--interval": ("job.interval", "TIME"),
     "--step": ("job.step", "TIME"),
+    "--steps": ("job.steps", "TIME,TIME,..."),
     "--limit": ("slots.limit", "TIME"),
     "--evictions": ("slots.evictions", "LAW"),
     "--power-failures": ("slots.power_failures", "LAW"),

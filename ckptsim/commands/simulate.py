@@ -21,10 +21,10 @@ from ckptsim.estimate import Estimate
 from ckptsim.experiment import LEASES_A_REPLICATION, Progress, replicate, replicate_leases
 from ckptsim.htcondor.leases import counted
 from ckptsim.ledger import LOST, Category
-from ckptsim.plan import refuse_if_endless
 from ckptsim.report import Report, as_csv, settings_table, write_whole
 from ckptsim.rules import lease_least, submitted
 from ckptsim.scenario import Scenario, describe
+from ckptsim.search import refuse_if_endless
 from ckptsim.summary import Summary, lost
 from ckptsim.terminal import percent, progress, strong, table
 from ckptsim.units import nanoseconds, seconds, show

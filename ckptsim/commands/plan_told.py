@@ -1,0 +1,365 @@
+"""What `ckptsim plan` says: the answer, the ground around it, what would change it, how sure."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ckptsim.commands.plan_answer import Answer
+from ckptsim.doubt import Change
+from ckptsim.exact import Value
+from ckptsim.htcondor.snippet import files
+from ckptsim.plan import Advice
+from ckptsim.report import Report, command_line, settings_table
+from ckptsim.scenario import describe
+from ckptsim.search import Cliff, Range, worth
+from ckptsim.terminal import percent, strong, table
+from ckptsim.units import SECOND, nanoseconds, seconds, show
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RANGES_SHOWN = 5
+INTERVALS_LISTED = 2
+APPLYING = (
+    "`job.sub` and `checkpointed.py`, beside this page, apply the answer to a program that writes "
+    "its checkpoint when it gets a signal, or that is told its interval: an HTCondor submit file, "
+    "and a wrapper in plain Python that carries the interval and the table by lease age."
+)
+SLACK_NONE = SECOND // 10
+
+
+def told(answer: Answer) -> Iterator[Any]:
+    """What is printed, in the order in which one would explain it."""
+    advice = answer.advice
+    yield from at_worst(answer)
+    yield strong(headline(advice))
+    yield price(advice)
+    yield ""
+    yield table(value_rows(advice))
+    yield ""
+    yield from ground(advice)
+    yield from whole_job(advice)
+    yield ""
+    yield table(way_rows(advice), "Other ways to do it, and what formulas say")
+    yield ""
+    yield table(change_rows(advice), "If things are different")
+    yield from sureness(answer)
+
+
+def at_worst(answer: Answer) -> Iterator[Any]:
+    """A warning where the logs show no eviction, so that the answer is for what might still be."""
+    fit = answer.evidence.evictions if answer.evidence else None
+    if fit and not fit.ends and answer.scenario.slots.evictions == fit.law:
+        yield strong("No eviction in these logs: the answer is for the worst they do not rule out.")
+
+
+def headline(advice: Advice) -> str:
+    """The answer."""
+    if not advice.scenario.job.steps:
+        return f"Checkpoint every {show(advice.best.interval)} of computing."
+    after = ", ".join(map(str, advice.steps_to_checkpoint_after))
+    return (
+        f"Checkpoint at the end of each step with which {show(advice.best.interval)} of computing "
+        f"are over: after the steps {after}."
+    )
+
+
+def price(advice: Advice) -> str:
+    """The answer's price, against the present interval's."""
+    wasted = f"{percent(1 - worth(advice.best))} of {whole(advice)} is wasted"
+    if advice.present is None:
+        return f"{wasted}."
+    present, given = show(advice.present.interval), advice.scenario.job.interval
+    if given != advice.present.interval:
+        present += " (in whole steps)"
+    return f"{wasted}, against {percent(1 - worth(advice.present))} with your present {present}."
+
+
+def whole(advice: Advice) -> str:
+    return "slot time and gaps" if advice.best.gap_s else "slot time"
+
+
+def overruled(answer: Answer) -> Iterator[str]:
+    """What the logs say of evictions and the scenario does not heed."""
+    fit, used = answer.evidence and answer.evidence.evictions, answer.scenario.slots.evictions
+    if fit and used != fit.law:
+        yield f"Not from the logs: evictions are {used.describe()}, as given."
+
+
+def value_rows(advice: Advice) -> list[list[str]]:
+    """What is as good as the best, the best, the robust, the present one and those asked for."""
+    hedge = advice.robust.expected.value
+    named = [("best", advice.best), ("robust", hedge)]
+    named += [("at any moment", advice.free)] if advice.free else []
+    named += [("present", advice.present)] if advice.present else []
+    named += [("asked for", value) for value in advice.asked]
+    head = ["", "interval", "fit a lease", "committed a lease", "useful", "makespan alone"]
+    rows = [value_row(name, value, advice) for name, value in named]
+    first = [within_told(advice), ranged(*nearest(advice)[0]), *[""] * 4]
+    alone = advice.scenario.job.work is not None
+    return [row if alone else row[:-1] for row in [head, first, *rows]]
+
+
+def within_told(advice: Advice) -> str:
+    return f"within {100 * advice.margin:g} %"
+
+
+def value_row(name: str, value: Value, advice: Advice) -> list[str]:
+    makespan = advice.makespan(value)
+    return [
+        name,
+        show(value.interval),
+        "–" if value.fitting is None else str(value.fitting),
+        show(nanoseconds(value.work_s)),
+        percent(worth(value)),
+        "" if makespan is None else shown_makespan(makespan),
+    ]
+
+
+def shown_makespan(makespan: float) -> str:
+    return "never finishes" if math.isinf(makespan) else show(nanoseconds(makespan))
+
+
+def way_rows(advice: Advice) -> list[list[str]]:
+    """What else could be done, and what the formulas would do, against the best fixed interval."""
+    rows = [way_row(*way, advice) for way in ways(advice)]
+    rows += [
+        way_row(formula.name, show(formula.value.interval), worth(formula.value), advice)
+        for formula in advice.formulas
+    ]
+    return [["", "interval", "useful", "gain"], *rows]
+
+
+def ways(advice: Advice) -> Iterator[tuple[str, str, float]]:
+    """Unequal intervals, deciding again after each checkpoint, leaving early."""
+    if advice.plan:
+        found = listed(advice.plan.intervals)
+        yield "unequal intervals", found, advice.plan.useful_fraction_with_gap
+    elif advice.policy:
+        rows = f"by lease age, {len(advice.policy.rows)} rows"
+        yield "clock-aware", rows, advice.policy.useful_fraction_with_gap
+    if advice.leaving:
+        yield "leaving early", show(advice.leaving.best.interval), worth(advice.leaving.best)
+        if plan := advice.leaving.plan:
+            yield "leaving early, unequal", listed(plan.intervals), plan.useful_fraction_with_gap
+
+
+def listed(intervals: tuple[int, ...]) -> str:
+    """The first intervals of a plan, and how many more there are."""
+    shown = ", ".join(show(interval) for interval in intervals[:INTERVALS_LISTED])
+    more = len(intervals) - INTERVALS_LISTED
+    return f"{shown} + {more} more" if more > 0 else shown
+
+
+def way_row(name: str, interval: str, useful: float, advice: Advice) -> list[str]:
+    against = useful - worth(advice.best)
+    return [name, interval, percent(useful), f"{100 * against:+.1f} %".replace("-", "−")]
+
+
+def ground(advice: Advice) -> Iterator[str]:
+    """How flat or steep it is around the answer."""
+    if len(advice.flat) > 1:
+        yield f"As good as the best to {100 * advice.margin:g} %: {ranges_told(advice)}."
+    if advice.cliff_above:
+        yield "Cliff above: " + cliff_told(advice.cliff_above, advice)
+    if advice.cliff_below:
+        yield "Cliff below: " + cliff_told(advice.cliff_below, advice)
+    if not advice.search.edges and not advice.scenario.job.steps:
+        yield "No cliffs: nothing in a lease happens at a fixed time."
+    yield from slack_told(advice)
+    yield robust_told(advice)
+
+
+def slack_told(advice: Advice) -> Iterator[str]:
+    """How much longer the costs may be before one checkpoint fewer fits."""
+    least = min(advice.slacks, key=lambda slack: slack.extra, default=None)
+    if least is None:
+        return
+    after = f"useful {percent(worth(advice.best))} → {percent(worth(least.beyond))}"
+    if least.extra < SLACK_NONE:
+        yield f"Slack: none. Any longer write, transfer or restart costs a checkpoint: {after}."
+        return
+    extra = ", ".join(f"{slack.cost} {show(slack.extra)}" for slack in advice.slacks)
+    yield f"Slack before one checkpoint fewer fits, each time: {extra}; then {after}."
+
+
+def robust_told(advice: Advice) -> str:
+    """What the robust interval costs if all is as said, and saves if not."""
+    robust = advice.robust
+    kept, best, worst = robust.answer, robust.expected, robust.worst
+    band = f"If costs and losses are anywhere within {100 * robust.band:g} % of what you said"
+    if best.value.interval == kept.value.interval:
+        return f"{band}, the answer stays the best: useful {percent(kept.expected)} on average."
+    return (
+        f"{band}, {show(best.value.interval)} is best on average: useful {percent(best.expected)} "
+        f"instead of {percent(kept.expected)}, at worst {percent(best.worst)} instead of "
+        f"{percent(kept.worst)}; the best at worst is {show(worst.value.interval)} "
+        f"({percent(worst.worst)})."
+    )
+
+
+def whole_job(advice: Advice) -> Iterator[str]:
+    """How long one job takes, and where no checkpoint at all would be better."""
+    work, law = advice.scenario.job.work, advice.makespans
+    mean = advice.makespan(advice.best)
+    if work is None or mean is None or law is None:
+        return
+    some, most = (show(nanoseconds(law.quantile(share))) for share in (0.5, 0.9))
+    yield (
+        f"One job of {show(work)}, alone: {show(nanoseconds(mean))} on average, "
+        f"half of such jobs within {some}, 90 % within {most}."
+    )
+    none = advice.makespan(advice.search.value(work))
+    if none is not None and none < mean:
+        yield (
+            f"So short a job had better write no checkpoint at all: it then takes "
+            f"{shown_makespan(none)} instead of {shown_makespan(mean)}."
+        )
+
+
+def nearest(advice: Advice) -> list[Range]:
+    """The flat ranges, those nearest to the answer first."""
+    best = advice.best.interval
+    return sorted(advice.flat, key=lambda flat: max(flat.low - best, best - flat.high))
+
+
+def ranges_told(advice: Advice) -> str:
+    """The flat ranges; of many, those nearest to the answer."""
+    told = ", ".join(ranged(*flat) for flat in sorted(nearest(advice)[:RANGES_SHOWN]))
+    others = len(advice.flat) - RANGES_SHOWN
+    return f"{told}, and {others} more (see --json)" if others > 0 else told
+
+
+def ranged(low: int, high: int) -> str:
+    return show(low) if show(low) == show(high) else f"{show(low)} – {show(high)}"
+
+
+def cliff_told(cliff: Cliff, advice: Advice) -> str:
+    away = abs(cliff.at.interval - advice.best.interval)
+    where = "the answer stands at its edge" if away == 0 else f"{show(away)} away"
+    fewer = ""
+    if cliff.at.fitting != cliff.beyond.fitting:
+        fewer = f"{cliff.at.fitting} → {cliff.beyond.fitting} checkpoints fit a lease, "
+    useful = f"useful {percent(worth(cliff.at))} → {percent(worth(cliff.beyond))}."
+    if not advice.search.solver.constant:
+        low, high = show(cliff.at.interval), show(cliff.beyond.interval)
+        return f"a slope from {low} to {high}, {fewer}{useful}"
+    return f"beyond {show(cliff.at.interval)} ({where}) {fewer}{useful}"
+
+
+def change_rows(advice: Advice) -> list[list[str]]:
+    """What the answer would be in other scenarios, and what keeping it would cost there."""
+    changes = list(advice.changes)
+    if leaving := advice.leaving:
+        changes.append(Change("the job leaves early", leaving.best, leaving.kept))
+    head = ["if", "best would be", "useful", "keeping the answer costs"]
+    return [head] + [
+        [
+            change.label,
+            show(change.best.interval),
+            percent(worth(change.best)),
+            percent(change.regret),
+        ]
+        for change in changes
+    ]
+
+
+def sureness(answer: Answer) -> Iterator[str]:
+    """How sure the answer is: of the data, of the sampling, of the solver."""
+    spread, confirmed, best = answer.advice.spread, answer.confirmed, answer.advice.best
+    for sentence in answer.evidence.sentences if answer.evidence else ():
+        yield f"From the logs: {sentence}"
+    yield from overruled(answer)
+    for warning in answer.evidence.warnings if answer.evidence else ():
+        yield f"Left out: {warning}"
+    if spread:
+        yield (
+            f"The data: drawn again {spread.resamples} times, the lifetimes put the best between "
+            f"{show(spread.interval_low)} and {show(spread.interval_high)} (95 %), but keeping "
+            f"this answer costs less than {percent(spread.regret_high, 2)} of slot time."
+        )
+    if not answer.advice.search.solver.constant:
+        yield (
+            "Random costs were added up on a lattice; on one twice as fine the useful share moves "
+            f"by {percent(answer.advice.error, 4)}."
+        )
+    if confirmed:
+        yield (
+            f"Simulation of {answer.leases:,} leases (SimPy, seed {answer.scenario.seed}): useful "
+            f"{percent(confirmed.mean)} ± {percent(confirmed.half_width)} (99 %); "
+            f"computed: {percent(worth(best))}."
+        )
+
+
+def write_report(answer: Answer, folder: Path) -> Path:
+    """A page with the answer, the curve it was found on, and what would change it."""
+    from ckptsim import plots
+
+    advice, scenario = answer.advice, answer.scenario
+    title = f"{scenario.name}: {headline(advice)[0].lower()}{headline(advice)[1:-1]}"
+    report = Report(folder, "plan", title, scenario.seed)
+    report.say(price(advice))
+    report.picture("curve", plots.plan_figure(advice), "Useful fraction over the interval")
+    report.data("curve", curve_frame(advice))
+    report.table(value_rows(advice))
+    report.say("## How flat or steep it is", *ground(advice), *whole_job(advice))
+    if advice.makespans:
+        report.picture("makespan", plots.makespan_law_figure(advice), "How long one job takes")
+    report.say("## Other ways to do it, and what formulas say")
+    report.table(way_rows(advice))
+    if advice.policy:
+        report.picture("lease", plots.lease_figure(advice), "A lease, and what is done in it")
+    report.say("## Where the slot time goes")
+    report.picture("badput", plots.badput_figure(advice), "Slot time by cause over the interval")
+    report.data("badput", badput_frame(advice))
+    report.say("## Time wasted against what is moved")
+    report.picture("trade-off", plots.trade_off_figure(advice), "Time wasted against bytes moved")
+    report.say("## What would change the answer")
+    report.table(change_rows(advice))
+    report.say("## How sure it is", *sureness(answer))
+    if advice.policy:
+        report.say("## To apply it", APPLYING)
+        restart = advice.search.solver.usual.restart_in_place
+        command = command_line()
+        report.files |= files(
+            advice.best.interval, advice.policy, scenario.name, restart=restart, command=command
+        )
+    report.say("## The scenario")
+    report.table(settings_table(describe(scenario)))
+    return report.write()
+
+
+def badput_frame(advice: Advice) -> "pd.DataFrame":
+    """Where the slot time of a lease goes, for every interval looked at; seconds."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "interval_s": seconds(account.interval),
+                **{f"{category.name.lower()}_s": t for category, t in account.spent_s.items()},
+                "gap_s": account.gap_s,
+                "checkpoints": account.checkpoints,
+                "moved_per_committed_hour": account.moved_per_hour,
+            }
+            for account in advice.accounts
+        ]
+    )
+
+
+def curve_frame(advice: Advice) -> "pd.DataFrame":
+    """All values found, times in seconds."""
+    import pandas as pd
+
+    curve = advice.search.curve
+    return pd.DataFrame(
+        {
+            "interval_s": [seconds(value.interval) for value in curve],
+            "checkpoints_fitting": pd.array([value.fitting for value in curve], dtype="Int64"),
+            "checkpoints_per_lease": [value.checkpoints for value in curve],
+            "work_per_lease_s": [value.work_s for value in curve],
+            "useful_fraction": [value.useful_fraction for value in curve],
+            "useful_fraction_with_gap": [worth(value) for value in curve],
+        }
+    )
