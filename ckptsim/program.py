@@ -92,7 +92,7 @@ class Program:
         self.again = self.kernel(job.restart_in_place)
         beyond = sum(each.offset + len(each.mass) for each in (self.commit, self.again)) + 1
         self.ages = (first + self.step_ns * np.arange(points + 1 + beyond)) / SECOND
-        self.lasting = self.ends.lasting(self.ages)
+        self.lasting = solver.until_left(self.ages)
 
     def dividing(self, step: int) -> int:
         """A step no longer that random costs, the least and the usual, are whole numbers of."""
@@ -142,6 +142,17 @@ class Program:
             alive = self.ends.outlived((some[:, None] + enough) / SECOND, safe / SECOND)
             found.append((in_time * alive) @ mass)
         return np.concatenate(found)
+
+    @cached_property
+    def vacating(self) -> Floats:
+        """What a transfer that outlives the soft kill adds to a lease, at usual costs; seconds."""
+        if self.ends.grace == 0:
+            return np.zeros(self.points + 1)
+        usual = self.solver.usual
+        start = self.ages[: self.points + 1] + usual.write / SECOND
+        stop = np.maximum(start, np.minimum(start + usual.transfer / SECOND, self.ends.limit))
+        found = self.ends.outliving(start, stop)
+        return found.vacating + self.ends.contact_lease * found.powered_off
 
     @property
     def rounds(self) -> tuple[Times, Times, Floats, Times]:
@@ -228,7 +239,7 @@ class Program:
         for here in range(self.points - 1, -1, -1):
             at = here + 1
             found.outlook.work[at] = self.commit.mean(after.work, at)
-            found.outlook.ended[at] = self.commit.mean(after.ended, at)
+            found.outlook.ended[at] = self.commit.mean(after.ended, at) + self.vacating[at]
             stop = choose(here, found.outlook)
             found.stop[here] = stop
             if stop != NOTHING:

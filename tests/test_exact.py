@@ -29,9 +29,11 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from ckptsim.drivers.virtual import simulate, simulate_leases
-from ckptsim.estimate import controlled_mean, mean_of
+from ckptsim.estimate import controlled_mean, mean_of, ratio_of
 from ckptsim.exact import Solver
 from ckptsim.ledger import Category
+from ckptsim.policy import best_policy
+from ckptsim.scenario import Scenario
 from ckptsim.units import MINUTE, SECOND
 from ckptsim.world import world_of
 
@@ -374,6 +376,105 @@ def test_halving_the_lattice_quarters_what_is_left(more):
     stated = abs(coarse.work_s - halved.work_s)
     assert abs(coarse.work_s - fine.work_s) <= 3 * stated + 1e-6 * fine.work_s
     assert stated <= 2e-4 * fine.work_s
+
+
+# Everything on and random costs too, the best interval and the clock-aware policy: simulated.
+
+RANDOM = 20
+RANDOM_MORE = 130  # for `make check-long`
+COST_LAWS = [
+    "uniform(1min, {0}min)",
+    "exponential(mean={1}min)",
+    "lognormal(median={1}min, sigma=0.6)",
+    "gamma(mean={1}min, cv=0.5)",
+    "triangular(1min, {1}min, {0}min)",
+    "mixture(0.8: constant({1}min), 0.2: constant({0}min))",
+    "{1}min",
+]
+RANDOM_SEEDS = [
+    *((seed, norm.isf(0.01 / (4 * RANDOM) / 2)) for seed in range(1000, 1000 + RANDOM)),
+    *(
+        pytest.param(seed, norm.isf(0.01 / (4 * RANDOM_MORE) / 2), marks=pytest.mark.slow)
+        for seed in range(2000, 2000 + RANDOM_MORE)
+    ),
+]
+
+
+def with_random_costs(seed):
+    """A scenario of `drawn_scenario` whose costs are of any law, with some of its features."""
+    chance = random.Random(seed)
+    scenario, interval = drawn_scenario(seed)
+
+    def cost(mean):
+        return Scenario.model_validate(
+            {"job": {"write": chance.choice(COST_LAWS).format(3 * mean, mean)}}
+        ).job.write
+
+    job = scenario.job.model_copy(
+        update={
+            "write": cost(chance.randint(1, 6)),
+            "transfer": cost(chance.randint(1, 4)),
+            "restart_in_place": cost(chance.randint(1, 2)),
+            "restart_lease": cost(chance.randint(1, 6)),
+            "input": cost(chance.randint(1, 4)),
+        }
+    )
+    return scenario.model_copy(update={"job": job}), interval
+
+
+@pytest.mark.parametrize(("seed", "bound"), RANDOM_SEEDS)
+def test_random_costs_of_any_law_are_simulated_alike(seed, bound):
+    """Work and length of a lease, and the makespan; the lattice may be off by 5e-4."""
+    scenario, interval = with_random_costs(seed)
+    value = Solver(scenario).value(interval)
+    stays = simulate_leases(world_of(scenario, interval), 0, LEASES).stays
+    age = np.array([stay.fate_age for stay in stays]) / SECOND
+    work = np.array([stay.work for stay in stays]) / SECOND
+    length = np.array([stay.end - stay.start for stay in stays]) / SECOND
+    for simulated, solved in [(work, value.work_s), (length, value.lease_s)]:
+        estimate = controlled_mean(simulated, age, age_mean(scenario))
+        assert within(estimate, solved, bound, error=5e-4)
+    mean = makespan(scenario, interval)
+    if mean < 1e7:
+        world = world_of(scenario, interval)
+        spans = [simulate(world, number).makespans[0] for number in range(JOBS)]
+        assert within(mean_of(np.array(spans) / SECOND), mean, bound, error=5e-4)
+
+
+POLICIES = 8
+POLICY_BOUND = norm.isf(0.01 / POLICIES / 2)
+
+
+@pytest.mark.parametrize("seed", range(3000, 3000 + POLICIES))
+def test_a_clock_aware_policy_is_simulated_alike(seed):
+    """The useful fraction of the policy's table, followed by the rules; it may be off by 2e-3."""
+    scenario, interval = with_random_costs(seed)
+    policy = best_policy(scenario)
+    world = world_of(scenario, interval, policy.rows, policy.leave_after)
+    stays = simulate_leases(world, 0, LEASES).stays
+    work = np.array([stay.work for stay in stays], np.float64)
+    spent = np.array([stay.end - stay.start for stay in stays], np.float64)
+    useful = ratio_of(work, spent + scenario.slots.gap.mean * SECOND)
+    assert within(useful, policy.useful_fraction_with_gap, POLICY_BOUND, error=2e-3)
+
+
+STEPS = 10
+
+
+@pytest.mark.parametrize("seed", range(4000, 4000 + STEPS))
+def test_a_job_in_steps_of_its_own_is_simulated_alike(seed):
+    chance = random.Random(seed)
+    scenario, interval = drawn_scenario(seed)
+    steps = tuple(5 * chance.randint(1, 12) * MINUTE for _ in range(chance.randint(4, 20)))
+    job = scenario.job.model_copy(update={"steps": steps, "work": sum(steps)})
+    scenario = scenario.model_copy(update={"job": job})
+    mean = makespan(scenario, interval)
+    world = world_of(scenario, interval)
+    if mean == inf:
+        assert simulate(world, 0).stranded == 1
+        return
+    spans = [simulate(world, number).makespans[0] for number in range(JOBS)]
+    assert within(mean_of(np.array(spans) / SECOND), mean, norm.isf(0.01 / STEPS / 2))
 
 
 @example(1, 1)

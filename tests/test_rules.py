@@ -1,5 +1,7 @@
 """The rules by hand: short stories with round numbers, one a rule; times are plain integers."""
 
+from itertools import pairwise
+
 import pytest
 
 from ckptsim import ledger
@@ -13,6 +15,8 @@ from ckptsim.rules import (
     Lease,
     Phase,
     Plan,
+    Row,
+    interval_at,
     on_slot,
     step,
     submitted,
@@ -252,3 +256,62 @@ def test_a_queued_job_cannot_be_evicted():
 
 def running(the_plan, now):
     return step(the_plan, COSTS, ENDLESS, submitted(the_plan, now), Event.PLACED, now)
+
+
+# A table by the age of the lease, steps of the job's own.
+
+TABLE = (Row(0, 30, 20), Row(40, 50, 50), Row(100, NEVER, NEVER))
+
+
+@pytest.mark.parametrize(
+    ("age", "interval"),
+    [(0, 30), (20, 25), (39, 21), (40, 50), (99, 50), (100, NEVER), (10**9, NEVER)],
+)
+def test_the_interval_at_an_age(age, interval):
+    assert interval_at(TABLE, age) == interval
+
+
+def test_a_single_row_holds_for_ever():
+    assert [interval_at((Row(10, 30, 5),), age) for age in (0, 10, 11, 10**6)] == [30] * 4
+
+
+def test_a_table_is_read_when_computing_begins():
+    """Placed at 0, computing from 5 (2 restart, 3 input): 30 - 10 · 5/40, down to 29."""
+    table = plan(table=TABLE)
+    job = step(table, COSTS, ENDLESS, submitted(table, 0, checkpoints=1), Event.PLACED, 0)
+    job = step(table, COSTS, ENDLESS, job, Event.ELAPSED, 3)
+    job = step(table, COSTS, ENDLESS, job, Event.ELAPSED, 5)
+    assert (job.phase, job.until) == (Phase.COMPUTING, 5 + 29)
+    job = step(table, COSTS, ENDLESS, job, Event.ELAPSED, 34)
+    assert (job.phase, job.unsaved) == (Phase.WRITING, 29)
+
+
+def test_a_table_counts_from_the_start_of_the_lease_not_of_the_claim():
+    table = plan(costs=FREE, table=TABLE)
+    lease = ENDLESS._replace(claimed=0, began=500)
+    job = step(table, FREE, lease, submitted(table, 500, checkpoints=1), Event.PLACED, 500)
+    assert (job.phase, job.until) == (Phase.COMPUTING, 530)
+
+
+@pytest.mark.parametrize(("leave_after", "phase"), [(30, Phase.COMPUTING), (29, Phase.QUEUED)])
+def test_a_job_leaves_after_a_commit_later_than_it_should_stay(leave_after, phase):
+    leaving = plan(costs=FREE, interval=30, leave_after=leave_after)
+    job = step(leaving, FREE, ENDLESS, submitted(leaving, 0), Event.PLACED, 0)
+    job = step(leaving, FREE, ENDLESS, job, Event.ELAPSED, 30)
+    assert (job.phase, job.saved) == (phase, 30)
+
+
+@pytest.mark.parametrize(
+    ("interval", "blocks"),
+    [(1, [10, 25, 5, 60]), (10, [10, 25, 65]), (11, [35, 65]), (36, [40, 60]), (41, [100])],
+)
+def test_a_job_in_steps_checkpoints_only_between_two(interval, blocks):
+    """Steps of 10, 25, 5 and 60."""
+    steps = plan(costs=FREE, interval=interval, boundaries=(10, 35, 40, 100))
+    job, now, saved = submitted(steps, 0), 0, [0]
+    job = step(steps, FREE, ENDLESS, job, Event.PLACED, now)
+    while job.phase != Phase.COMPLETED:
+        now = job.until
+        job = step(steps, FREE, ENDLESS, job, Event.ELAPSED, now)
+        saved.append(job.saved)
+    assert [after - before for before, after in pairwise(saved)] == blocks
