@@ -14,6 +14,7 @@ finer lattice tells how far the answer is off.
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -156,11 +157,10 @@ class Solver:
     def portions(self, intervals: list[int]) -> list[list[int]]:
         """The intervals in portions that take little memory."""
         points = 1 if self.constant else POINTS_A_CELL * self.cells
-        most = (min(self.rounds_most(interval), ROUNDS_MAX) for interval in intervals)
-        rounds = np.cumsum([points * count for count in most])
-        which = (rounds // POINTS_AT_ONCE).tolist()
-        starts = [n for n in range(len(which)) if n == 0 or which[n] != which[n - 1]]
-        return [intervals[a:b] for a, b in zip(starts, [*starts[1:], len(intervals)], strict=True)]
+        most = np.minimum(self.rounds_most(np.array(intervals, np.int64)), ROUNDS_MAX)
+        which = np.cumsum(points * most) // POINTS_AT_ONCE
+        starts = [0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(intervals)]
+        return [intervals[low:high] for low, high in pairwise(starts)]
 
     def values_of_portion(self, intervals: list[int]) -> list[Value]:
         rounds = self.fixed(intervals)
@@ -189,45 +189,42 @@ class Solver:
 
     def fixed(self, intervals: list[int]) -> Rounds:
         """A lease for each interval, from a checkpoint, of a job without end."""
-        each = [self.numbers(interval) for interval in intervals]
-        counts = [len(numbers) for numbers in each]
-        number = np.concatenate(each)
-        lease = np.repeat(np.arange(len(intervals)), counts)
-        length = np.repeat(np.array(intervals, np.int64), counts)
-        stay = np.repeat([self.threshold(interval) for interval in intervals], counts)
-        times = np.concatenate([times_of(numbers) for numbers in each])
+        every = np.array(intervals, np.int64)
+        most, stay = self.rounds_most(every), self.threshold(every)
+        endless = np.minimum(stay, self.limit) == NEVER
+        late = {
+            n: late_rounds(int(most[n])) for n in np.flatnonzero(endless & (most > ROUNDS_EACH))
+        }
+        counts = np.minimum(most, np.where(endless, ROUNDS_EACH, ROUNDS_MAX))
+        for n, rounds in late.items():
+            counts[n] += len(rounds)
+        lease = np.repeat(np.arange(len(every)), counts)
+        first = np.cumsum(counts) - counts
+        number = np.arange(len(lease), dtype=np.int64) - first[lease]
+        times = np.ones(len(lease))
+        for n, rounds in late.items():
+            mine = slice(first[n] + ROUNDS_EACH, first[n] + counts[n])
+            number[mine], times[mine] = rounds, times_of(rounds)
+        length = every[lease]
         bare = np.zeros(len(lease), np.bool_)
-        return Rounds(lease, number, length, length * (number + 1), stay, bare, times)
+        return Rounds(lease, number, length, length * (number + 1), stay[lease], bare, times)
 
-    def numbers(self, interval: int) -> Times:
-        """The rounds of a lease, of which late ones may each stand for some around it.
-
-        So it is where nothing ends a lease at a certain age, so that what comes of one is all but
-        what comes of the next.
-        """
-        most = self.rounds_most(interval)
-        if most <= ROUNDS_EACH or min(self.limit, self.threshold(interval)) < NEVER:
-            return np.arange(min(most, ROUNDS_MAX), dtype=np.int64)
-        count = int(np.log(most / ROUNDS_EACH) * ROUNDS_EACH / ROUNDS_STRIDE) + 1
-        late = np.geomspace(ROUNDS_EACH, most, count).astype(np.int64)
-        return np.concatenate([np.arange(ROUNDS_EACH, dtype=np.int64), np.unique(late)])
-
-    def rounds_most(self, interval: int) -> int:
+    def rounds_most(self, intervals: Times) -> Times:
         """No lease has more rounds than this, or so few have that they do not count."""
-        last = max(0, min(self.ends.horizon * SECOND, self.threshold(interval)))
-        return int(last / (interval + self._least)) + 2  # one may come after it
+        last = np.minimum(min(self.ends.horizon * SECOND, NEVER), self.threshold(intervals))
+        return (np.maximum(last, 0) / (intervals + self._least)).astype(np.int64) + 2  # one after
 
     @cached_property
     def _least(self) -> int:
         return sum(nanoseconds(law.lowest) for law in self.laws[LEASE_COSTS:])
 
-    def threshold(self, interval: int) -> int:
+    def threshold(self, intervals: Times) -> Times:
         """After a commit later than this in the lease the job is off the slot."""
-        theta = unless_none(self.scenario.slots.claim_worklife)
+        theta = np.full_like(intervals, unless_none(self.scenario.slots.claim_worklife))
         if self.scenario.job.leave_early and self.limit < NEVER:
             usual = self.usual
-            again = usual.restart_in_place + interval + usual.write + usual.transfer
-            theta = min(theta, self.limit - again)
+            again = usual.restart_in_place + usual.write + usual.transfer
+            theta = np.minimum(theta, self.limit - again - intervals)
         return theta
 
     # When it comes to what.
@@ -435,10 +432,20 @@ class Solver:
         return Outliving(*(course.total(safe, safe.mass * one) for one in each))
 
 
-def times_of(numbers: Times) -> Floats:
+def late_rounds(most: int) -> Times:
+    """Rounds from ROUNDS_EACH up to `most`, each to stand for some around it.
+
+    So it is where nothing ends a lease at a certain age, so that what comes of one round is all but
+    what comes of the next.
+    """
+    count = int(np.log(most / ROUNDS_EACH) * ROUNDS_EACH / ROUNDS_STRIDE) + 1
+    return np.unique(np.geomspace(ROUNDS_EACH, most, count).astype(np.int64))
+
+
+def times_of(late: Times) -> Floats:
     """How many rounds each of these stands for, if each stands for those up to halfway."""
-    edges = np.concatenate([[0.0], (numbers[1:] + numbers[:-1] + 1) / 2, [numbers[-1] + 1.0]])
-    return np.diff(edges)
+    halfway = (late[1:] + late[:-1] + 1) / 2
+    return np.diff(np.concatenate([[float(ROUNDS_EACH)], halfway, [late[-1] + 1.0]]))
 
 
 def nowhere() -> Stage:

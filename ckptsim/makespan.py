@@ -158,7 +158,8 @@ class Whole:
         """
         blocks = self.blocks
         least = int(blocks[:-1].min()) if len(blocks) > 1 else int(blocks[0])
-        self.far = min(self.solver.rounds_most(least) + 1, len(blocks), ROUNDS_MAX)
+        most = int(self.solver.rounds_most(np.array([least]))[0])
+        self.far = min(most + 1, len(blocks), ROUNDS_MAX)
         self.padded = np.append(blocks, np.zeros(self.far + 1, np.int64))
         seen: dict[bytes, int] = {}
         state_of = np.zeros(len(blocks), np.intp)

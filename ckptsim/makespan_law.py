@@ -54,7 +54,9 @@ class MakespanLaw(NamedTuple):
         return inf if share > reached[-1] else float(np.interp(share, reached, self.at_s))
 
     def by(self, deadline_s: float) -> float:
-        """The share of such jobs that is complete by then."""
+        """The share of such jobs that is complete by then; 0 where that is next to impossible."""
+        if deadline_s < self.at_s[np.searchsorted(self.reached, BEYOND)]:
+            return 0.0
         return float(np.clip(np.interp(deadline_s, self.at_s, self.reached), 0.0, 1.0))
 
 

@@ -80,6 +80,13 @@ class Objective:
                 return f"weighted({spelled(int(self.parameter))}{per})"
         return str(self.kind.value)
 
+    def shown(self, goodness: float, work: int | None) -> str:
+        """What it comes to."""
+        if self.kind in (Kind.MAKESPAN, Kind.QUANTILE):
+            assert work is not None
+            return show(int(work / goodness))
+        return f"{100 * goodness:.1f} %"
+
     def told(self) -> str:
         """As one would say it."""
         match self.kind:
@@ -129,7 +136,7 @@ def share(text: str) -> float:
     except ValueError:
         found = inf
     if not 0 < found < 1:
-        raise ScenarioError(f"{quoted(text)}: expected a share between 0 and 1 (quantile(0.9))")
+        raise ScenarioError(f"{quoted(text)}: expected a share between 0 and 1, as 0.9 or 90%")
     return found
 
 

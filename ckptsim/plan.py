@@ -15,7 +15,7 @@ from ckptsim.exact import Solver, Value
 from ckptsim.formulas import Formula, formulas
 from ckptsim.makespan import Whole, account_of_whole, blocks_of, whole_steps
 from ckptsim.makespan_law import MakespanLaw, makespan_law
-from ckptsim.objective import Objective
+from ckptsim.objective import Kind, Objective
 from ckptsim.policy import Policy, best_policy, policy_of
 from ckptsim.scenario import Scenario
 from ckptsim.search import MARGIN, Cliff, Range, Search, worth
@@ -150,6 +150,10 @@ def plan(
     aim = objective or Objective()
     search = Search(scenario, aim)
     solver, best, price = search.solver, search.best, aim.price_s(search.solver)
+    if search.goodness(best) == 0:
+        raise ScenarioError(
+            f"--objective {aim.describe()}: no interval gives it any chance; give the job longer"
+        )
     interval = scenario.job.computed_interval
     unequal = best_plan(solver, best, price)
     return Advice(
@@ -165,13 +169,13 @@ def plan(
         robust=robust(search, best, band),
         plan=unequal,
         policy=clock_aware(solver, unequal, price),
-        leaving=leaving_early(scenario, aim, best),
+        leaving=leaving_early(scenario, quicker(aim), best),
         formulas=formulas(search),
         present=None if interval is None else search.value(interval),
         asked=[search.value(interval) for interval in asked],
         changes=[
             Change(label, kept=other.value(best.interval), best=other.best)
-            for label, other in searches([*variations(scenario), *more], aim)
+            for label, other in searches([*variations(scenario), *more], quicker(aim))
         ],
         spread=spread(search, best),
     )
@@ -198,6 +202,11 @@ def leaving_early(scenario: Scenario, objective: Objective, answer: Value) -> Le
     search = Search(with_job(scenario, leave_early=True), objective, CELLS_COARSE)
     plan = best_plan(search.solver, search.best, objective.price_s(search.solver))
     return Leaving(search.best, search.value(answer.interval), plan)
+
+
+def quicker(objective: Objective) -> Objective:
+    """The objective, or one that is soon judged and leads to much the same interval."""
+    return Objective(Kind.MAKESPAN) if objective.of_law else objective
 
 
 def searches(

@@ -34,7 +34,11 @@ TEETH_MAX = 400  # cliffs beyond so many checkpoints a lease are too small to ma
 BLOCKS_MAX = 100  # and of a whole job beyond so many blocks
 KINKS_MAX = 12  # atoms of the laws that make cliffs of their own, if there are so few
 WORTH_A_MENTION = 0.001  # of useful fraction: cliffs that lose less are not listed
-POLISHED = 3  # of the best found, so many are polished
+POLISHED = 3  # of the best found, so many are polished,
+CLOSER = 16  # in steps to an eighth of the range,
+CLOSE = SECOND // 100  # until it is as short as this
+LIKELY = 0.85  # of the best use of slot time: with less a whole job is not done soonest
+FEW = 8  # unless it is done in so few blocks
 LAWS_LIKELY = 40  # intervals of the shortest means of which the makespan's law is looked at
 LAWS_SPREAD = 20  # and so many more, of all lengths
 AS_GOOD_AS_NONE = 1e-4  # of the leases
@@ -80,6 +84,9 @@ class Search:
         self.step = scenario.job.step or 1
         self.known: dict[int, Value] = {}
         self.span = span(self.solver)
+        if self.objective.of_whole_job and scenario.job.work:  # beyond it nothing changes
+            low, high = self.span
+            self.span = Range(min(low, scenario.job.work), min(high, scenario.job.work))
         self._goodness: dict[int, float] = {}
         self._likely: set[int] | None = None
 
@@ -124,6 +131,10 @@ class Search:
     def compared(self) -> list[Value]:
         """The values among which the best is looked for; fewer if it takes long to judge one."""
         curve = self.curve
+        if not self.objective.of_whole_job:
+            return curve
+        enough, work = LIKELY * max(map(worth, curve)), self.scenario.job.work or 0
+        curve = [each for each in curve if worth(each) >= enough or each.interval * FEW >= work]
         if not self.objective.of_law:
             return curve
         if self._likely is None:
@@ -164,21 +175,19 @@ class Search:
             yield from (-(-work // count), -(-work // count) - 1)
 
     def polish(self, interval: int) -> None:
-        """Look for the top between the neighbours that are known, if there is no cliff between."""
-        from scipy.optimize import minimize_scalar
+        """Look for the top between the neighbours that are known, if there is no cliff between.
 
+        Ever closer, among so many at once: one call of the solver values them all.
+        """
         ordered = sorted(self.known)
         place = ordered.index(interval)
         low, high = ordered[max(place - 1, 0)], ordered[min(place + 1, len(ordered) - 1)]
-        if high - low <= 2 * self.step:
-            return
-        top = minimize_scalar(
-            lambda at: -self.goodness(self.value(round(at))),
-            bounds=(low, high),
-            method="bounded",
-            options={"xatol": SECOND / 100},
-        )
-        self.likely(self.value(round(top.x)))
+        while high - low > max(2 * self.step, CLOSE):
+            tried = self.values(np.linspace(low, high, CLOSER + 1).astype(np.int64).tolist())
+            top = max(range(len(tried)), key=lambda n: self.goodness(tried[n]))
+            self.likely(tried[top])
+            low = tried[max(top - 1, 0)].interval
+            high = tried[min(top + 1, CLOSER)].interval
 
     def likely(self, value: Value) -> None:
         """One more to be compared."""
@@ -288,7 +297,8 @@ def refuse_if_none_can_work(scenario: Scenario, around: int, longest: int, cycle
             "a checkpoint costs nothing: job.write, job.transfer and job.restart are all 0; then "
             "the more often the better, so give at least one of them (--write 5min) or a --step"
         )
-    if step is not None and step > longest:
+    step = max([step or 0, *(scenario.job.steps or ())])
+    if step > longest:
         raise ScenarioError(
             f"no interval can work: a step takes {show(step)}, "
             f"and no lease has more than {show(longest)} for it"

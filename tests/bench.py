@@ -19,14 +19,20 @@ from typing import NamedTuple
 
 import simpy
 
+from ckptsim.doubt import spread
 from ckptsim.drivers.virtual import simulate
 from ckptsim.exact import Solver
+from ckptsim.makespan import Whole, blocks_of
+from ckptsim.makespan_law import makespan_law
 from ckptsim.plan import plan
+from ckptsim.program import Program
 from ckptsim.scenario import Scenario, load
+from ckptsim.search import Search
 from ckptsim.units import MINUTE, SECOND
 from ckptsim.world import world_of
 
 REPORT = Path(__file__).parents[1] / "reports" / "bench.md"
+GCP = Path(__file__).parents[1] / "scenarios" / "gcp-preemptible.toml"
 ROUNDS = 7
 JOBS = 400  # a run of S1
 LOOPS = 1_000_000
@@ -45,6 +51,7 @@ S1 = {
     "slots.first_gap": "yes",
     "seed": SEED,
 }
+S1_FLAGS = [word for key, value in S1.items() for word in ("--set", f"{key}={value}")]
 S1_TEXT = (
     "one job: 24 h of work, interval 84 min, checkpoint 5 min, 2 min to start in every lease "
     "(the first too), 6 h limit, exponential evictions with mean 8 h drawn anew each lease, "
@@ -174,11 +181,63 @@ def exact_rows() -> Iterator[str]:
     for what, one in [("constant costs", scenario), ("random checkpoint cost", jittery)]:
         yield f"| exact value of an interval, {what} | {value_ms(one):.2f} ms |"
     solver = Solver(scenario)
-    took = median(timed(lambda: solver.makespan(84 * MINUTE)) for _ in range(ROUNDS))
+    whole = Whole(solver, blocks_of(solver, 84 * MINUTE))
+    took = median(timed(lambda: whole.makespan) for _ in range(ROUNDS))
     yield f"| exact makespan of S1 | {took * 1000:.2f} ms |"
+    took = median(timed(lambda: makespan_law(whole)) for _ in range(ROUNDS))
+    yield f"| law of the makespan of S1, 4,096 points | {took * 1000:.1f} ms |"
     for what, one in [("constant costs", scenario), ("random checkpoint cost", jittery)]:
         took = median(timed(lambda one=one: plan(one)) for _ in range(3))
         yield f"| whole `plan` of S1, {what} | {took:.2f} s |"
+
+
+def planner_rows() -> Iterator[str]:
+    """The planner against the bars of its issue."""
+    scenario, day = load(None, S1), load(None, S1 | {"slots.limit": "24h"})
+    intervals = [minutes * MINUTE for minutes in range(1, 351)]
+    solver, lifetimes = Solver(scenario), load(GCP, {})
+    search = Search(lifetimes)
+    best = search.best
+    runs: list[tuple[str, Callable[[], object], float]] = [
+        ("exact curve of S1, 350 intervals", lambda: solver.values(intervals), 0.010),
+        ("best fixed interval of S1 over the reals", lambda: Search(scenario).best, 0.050),
+        ("dynamic program, 24 h limit, 1-min grid", lambda: program(day, 1_440), 0.1),
+        ("dynamic program, 24 h limit, 10-s grid", lambda: program(day, 8_640), 2),
+        ("bootstrap, 1,442 lifetimes, 1,000 resamples", lambda: spread(search, best), 10),
+        ("`ckptsim plan` of S1 from the shell", lambda: shell(S1_FLAGS), 1.5),
+        ("`ckptsim plan` of 1,442 lifetimes from the shell", lambda: shell([str(GCP)]), 1.5),
+    ]
+    for what, run, bar in runs:
+        run()
+        took = median(timed(run) for _ in range(ROUNDS))
+        verdict = "met" if took <= bar else "MISSED"
+        yield f"| {what} | {1000 * took:.1f} ms (the bar of {1000 * bar:,.0f} is {verdict}) |"
+    for what, law in [("constant", "5min"), ("random", "uniform(3min, 7min)")]:
+        peak = memory(law)
+        verdict = "met" if peak <= 500 else "MISSED"
+        yield f"| peak memory, 30 d limit, 1-min grid, {what} costs | {peak:.0f} MB ({verdict}) |"
+
+
+def program(scenario: Scenario, points: int) -> object:
+    return Program(Solver(scenario), points).best()
+
+
+def shell(words: list[str]) -> None:
+    command = [sys.executable, "-m", "ckptsim", "plan", *words, "--no-report"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def memory(law: str) -> float:
+    """Megabytes that a process needs at most, planning for 30 days in minutes."""
+    code = (
+        "import resource\nfrom ckptsim.exact import Solver\nfrom ckptsim.program import Program\n"
+        "from ckptsim.scenario import load\n"
+        f"given = {{'job.write': '{law}', 'slots.limit': '30d', 'slots.evictions': '12h'}}\n"
+        "Program(Solver(load(None, given)), 43_200).best()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return float(done.stdout)
 
 
 def value_ms(scenario: Scenario) -> float:
@@ -224,7 +283,7 @@ def report() -> Iterator[str]:
     yield ""
     yield "| what | |"
     yield "|---|---|"
-    for rows in (s1_rows, s2_rows, exact_rows, start_rows):
+    for rows in (s1_rows, s2_rows, exact_rows, planner_rows, start_rows):
         yield from rows()
     yield ""
     yield f"S1: {S1_TEXT}."

@@ -9,6 +9,7 @@ from ckptsim.commands.plan_answer import Answer
 from ckptsim.doubt import Change
 from ckptsim.exact import Value
 from ckptsim.htcondor.snippet import files
+from ckptsim.objective import Objective
 from ckptsim.plan import Advice
 from ckptsim.report import Report, command_line, settings_table
 from ckptsim.scenario import describe
@@ -34,6 +35,7 @@ def told(answer: Answer) -> Iterator[Any]:
     advice = answer.advice
     yield from at_worst(answer)
     yield strong(headline(advice))
+    yield from aimed(advice)
     yield price(advice)
     yield ""
     yield table(value_rows(advice))
@@ -56,6 +58,9 @@ def at_worst(answer: Answer) -> Iterator[Any]:
 
 def headline(advice: Advice) -> str:
     """The answer."""
+    work = advice.scenario.job.work
+    if advice.objective.of_whole_job and work is not None and advice.best.interval >= work:
+        return f"Write no checkpoint: a job of {show(work)} had better start over."
     if not advice.scenario.job.steps:
         return f"Checkpoint every {show(advice.best.interval)} of computing."
     after = ", ".join(map(str, advice.steps_to_checkpoint_after))
@@ -63,6 +68,14 @@ def headline(advice: Advice) -> str:
         f"Checkpoint at the end of each step with which {show(advice.best.interval)} of computing "
         f"are over: after the steps {after}."
     )
+
+
+def aimed(advice: Advice) -> Iterator[str]:
+    """What was asked to be best, if that is not slot time well used."""
+    aim = advice.objective
+    if aim != Objective():
+        reached = aim.shown(advice.search.goodness(advice.best), advice.scenario.job.work)
+        yield f"That is best for {aim.told()}: {reached}."
 
 
 def price(advice: Advice) -> str:
@@ -299,7 +312,7 @@ def write_report(answer: Answer, folder: Path) -> Path:
     advice, scenario = answer.advice, answer.scenario
     title = f"{scenario.name}: {headline(advice)[0].lower()}{headline(advice)[1:-1]}"
     report = Report(folder, "plan", title, scenario.seed)
-    report.say(price(advice))
+    report.say(*aimed(advice), price(advice))
     report.picture("curve", plots.plan_figure(advice), "Useful fraction over the interval")
     report.data("curve", curve_frame(advice))
     report.table(value_rows(advice))
