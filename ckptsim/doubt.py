@@ -15,6 +15,7 @@ from ckptsim.search import MARGIN, Search, edges, worth
 from ckptsim.sums import CELLS_COARSE
 from ckptsim.units import SECOND
 from ckptsim.variation import with_costs, with_job, with_losses
+from ckptsim.world import unless_none
 
 BAND = 0.10  # costs and times between losses may be so much longer or shorter than said
 COSTS_TRIED = 21  # in the band, evenly
@@ -43,7 +44,7 @@ class Change(NamedTuple):
 class Slack(NamedTuple):
     """How much longer a cost may be before one checkpoint fewer fits into a lease."""
 
-    cost: str  # the scenario's key
+    cost: str  # the scenario's key, or restart for both restarts
     extra: int  # each time, ns
     beyond: Value  # the interval's value if it is any longer
 
@@ -81,32 +82,51 @@ class Spread(NamedTuple):
 
 
 def slacks(search: Search, value: Value) -> list[Slack]:
-    """How much longer each cost may be; none where costs are random or there is no limit."""
-    solver, fitting = search.solver, value.fitting
-    if not solver.constant or solver.limit == NEVER or not fitting:
+    """How much longer each cost may be; none where costs are random, or no age is a bound."""
+    if not search.solver.constant or not value.fitting or search.scenario.job.steps:
         return []
-    course = solver.usual_course(solver.fixed([value.interval]))
-    slack = solver.limit - int(course.safe.age[fitting - 1])
+    extras = {cost: extra_of(search.solver, value, cost) for cost in costs_of(search.scenario)}
     return [
-        Slack(cost, slack // times, beyond(search, value, costs, slack // times + 1))
-        for cost, (costs, times) in repeated(search.scenario, fitting).items()
-        if times > 0
+        Slack(
+            "restart" if len(costs) > 1 else costs[0],
+            extra,
+            beyond(search, value, costs, extra + 1),
+        )
+        for costs, extra in extras.items()
+        if extra < NEVER
     ]
 
 
-def repeated(scenario: Scenario, fitting: int) -> dict[str, tuple[tuple[str, ...], int]]:
-    """Costs by name, the keys that make them up, and how often a full lease pays them."""
+def costs_of(scenario: Scenario) -> list[tuple[str, ...]]:
+    """The costs that may be longer; the two restarts together where they are one."""
     job = scenario.job
-    found: dict[str, tuple[tuple[str, ...], int]] = {
-        "write": (("write",), fitting),
-        "transfer": (("transfer",), fitting),
-    }
     if job.restart_in_place == job.restart_lease:
-        found["restart"] = (("restart_lease", "restart_in_place"), fitting)
-    else:
-        found["restart_lease"] = (("restart_lease",), 1)
-        found["restart_in_place"] = (("restart_in_place",), fitting - 1)
-    return found
+        return [("write",), ("transfer",), ("restart_lease", "restart_in_place")]
+    return [("write",), ("transfer",), ("restart_lease",), ("restart_in_place",)]
+
+
+def extra_of(solver: Solver, value: Value, costs: tuple[str, ...]) -> int:
+    """How much longer these may be each time; NEVER where it is of no account.
+
+    The last checkpoint has to be safe by the limit, and the one before it by the claim's worklife,
+    for else the job has left.
+    """
+    assert value.fitting is not None
+    safe = solver.usual_course(solver.fixed([value.interval])).safe.age
+    worklife = unless_none(solver.scenario.slots.claim_worklife)
+    extra = NEVER
+    for bound, commits in ((solver.limit, value.fitting), (worklife, value.fitting - 1)):
+        times = sum(repeated(cost, commits) for cost in costs)
+        if bound < NEVER and times > 0:
+            extra = min(extra, (bound - int(safe[commits - 1])) // times)
+    return extra
+
+
+def repeated(cost: str, commits: int) -> int:
+    """How often a cost is paid until so many commits are safe."""
+    if cost == "restart_lease":
+        return min(commits, 1)
+    return max(commits - 1, 0) if cost == "restart_in_place" else commits
 
 
 def beyond(search: Search, value: Value, costs: tuple[str, ...], extra: int) -> Value:
@@ -238,9 +258,11 @@ def lengths(solver: Solver, course: Course, powered: Ends, lifetimes: Floats) ->
     left = course.left
 
     def lasting(ages: Floats) -> Floats:
+        if powered.power_lasts:
+            return np.minimum(ages, powered.limit)
         return powered.lasting(ages) + powered.contact_lease * powered.powered_off(ages)
 
-    whole = lasting(np.minimum(lifetimes, solver.ends.horizon))
+    whole = lasting(lifetimes)
     gone = from_then_on(course, left, left.age_s, left.mass, lifetimes)
     until_left = from_then_on(course, left, left.age_s, left.mass * lasting(left.age_s), lifetimes)
     return (1 - gone) * whole[:, None] + until_left + outliving(solver, course, lifetimes)

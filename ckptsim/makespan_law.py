@@ -7,6 +7,7 @@ and Whitt, Queueing Systems 10, 1992). The probabilities of a lease are the exac
 only blurs, by a step, when it ends.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from math import inf
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ckptsim.ends import Floats
+from ckptsim.ends import FARTHEST, Floats
 from ckptsim.exact import Course, Stage
 from ckptsim.lifetimes import Law
 from ckptsim.makespan import Leases, Whole
@@ -23,6 +24,7 @@ from ckptsim.sums import Times
 from ckptsim.units import SECOND
 
 Transform = NDArray[np.complex128]
+Along = Callable[[Floats], Floats]
 
 NONE = -1  # no round
 POINTS = 4_096  # of the lattice of time
@@ -130,18 +132,37 @@ class Lattice:
         rounds = np.flatnonzero(course.rounds.lease == state)
         last = rounds[count - 1] if count > 0 else NONE
         cut_off = rounds[count] if count < len(rounds) else NONE
-        since = self.reached(course.safe, last) - self.reached(course.left, last)
-        since = since if count > 0 else np.ones(self.points)
-        unsafe = since - self.reached(course.safe, cut_off)
-        unsent = since - self.reached(course.sent, cut_off) if self.ends.grace else unsafe
-        total = self.by_eviction * np.maximum(unsent, 0.0)
-        total += self.later(self.by_power_failure * np.maximum(unsafe, 0.0))
+        evicted, powered_off = self.cut_off(course, last, cut_off)
+        total = evicted + self.later(powered_off)
         total += self.leaving(course, last)
         if self.solver.limit < NEVER:
             total += self.at_limit(course, last, cut_off)
         if self.ends.grace > 0:
             total += self.saved(course, last) + self.not_saved(course, cut_off)
         return total
+
+    def cut_off(self, course: Course, last: int, cut_off: int) -> tuple[Floats, Floats]:
+        """When leases end between two commits, or before a transfer that could outlive it."""
+        until = course.sent if self.ends.grace else course.safe
+        if self.solver.constant:
+            start = 0.0 if last == NONE else float(course.safe.age_s[last])
+            unsent, unsafe = (
+                inf if cut_off == NONE else float(stage.age_s[cut_off])
+                for stage in (until, course.safe)
+            )
+            left = last != NONE and len(points_of(course.left, last)[0]) > 0
+            return (
+                self.by_eviction.between(start, start if left else unsent),
+                self.by_power_failure.between(start, start if left else unsafe),
+            )
+        since = self.reached(course.safe, last) - self.reached(course.left, last)
+        since = since if last != NONE else np.ones(self.points)
+        unsafe_yet = since - self.reached(course.safe, cut_off)
+        unsent_yet = since - self.reached(until, cut_off)
+        return (
+            self.by_eviction.between(0.0, inf) * np.maximum(unsent_yet, 0.0),
+            self.by_power_failure.between(0.0, inf) * np.maximum(unsafe_yet, 0.0),
+        )
 
     def reached(self, stage: Stage, index: int) -> Floats:
         """The share of leases that have come to a stage by each point."""
@@ -192,20 +213,33 @@ class Lattice:
         return start, age / SECOND, mass, self.solver.within(age, self.solver.limit, step)
 
     @cached_property
-    def by_power_failure(self) -> Floats:
-        """The mass around each point of leases that a power failure ends."""
-        return self.around(self.ends.lasting_to_power_failure(self.at), self.power_failing)
+    def by_power_failure(self) -> "Cause":
+        """Leases that a power failure ends."""
+        ends = self.ends
+
+        def later(ages: Floats) -> Floats:
+            return self.power_failing - ends.powered_off(ages)
+
+        return Cause(self.at, later, ends.lasting_to_power_failure)
 
     @cached_property
-    def by_eviction(self) -> Floats:
-        """The mass around each point of leases that an eviction ends."""
+    def by_eviction(self) -> "Cause":
+        """Leases that an eviction ends."""
         ends = self.ends
-        others = ends.expiring * np.minimum(self.at, ends.limit) if ends.expiring else 0.0
-        others = others + ends.lasting_to_power_failure(self.at)
-        share = 1 - ends.expiring - self.power_failing
-        return self.around(ends.lasting(self.at) - others, share)
+        expiring, limit = ends.expiring, ends.limit if ends.expiring else 0.0
 
-    @property
+        def later(ages: Floats) -> Floats:
+            others = np.where(ages <= limit, expiring, 0.0) + self.by_power_failure.later(ages)
+            alive = np.where(ages <= ends.limit, ends.outlived(ages, ages), 0.0)
+            return np.asarray(np.maximum(alive - others, 0.0))
+
+        def lasting(ages: Floats) -> Floats:
+            others = expiring * np.minimum(ages, limit) + ends.lasting_to_power_failure(ages)
+            return ends.lasting(ages) - others
+
+        return Cause(self.at, later, lasting)
+
+    @cached_property
     def power_failing(self) -> float:
         return float(self.ends.powered_off(np.array(inf)))
 
@@ -215,13 +249,7 @@ class Lattice:
 
     def law(self, law: Law) -> Floats:
         """A law's mass around each point."""
-        return self.around(np.array([law.limited_mean(t) for t in self.at]), 1.0)
-
-    def around(self, integral: Floats, total: float) -> Floats:
-        """The mass around each point, from the integral of the survival up to each."""
-        before = np.concatenate([[-self.step * total], integral[:-2]])
-        found = np.maximum(2 * integral[:-1] - before - integral[1:], 0.0) / self.step
-        return np.asarray(found, np.float64)
+        return around(self.at, np.array([law.limited_mean(t) for t in self.at]), 1.0)
 
     def put(self, at_s: Floats, mass: Floats) -> Floats:
         """Masses at times, each shared between the two points around it."""
@@ -231,6 +259,33 @@ class Lattice:
         shares = np.concatenate([mass * (1 - share), mass * share])
         total = np.bincount(np.concatenate([low, low + 1]), shares, self.points + 2)
         return total[: self.points].astype(np.float64)
+
+
+class Cause:
+    """A way for leases to end: `later` is the probability of it at an age or later."""
+
+    def __init__(self, at: Floats, later: Along, lasting: Along) -> None:
+        """`lasting` is the integral of `later`, `at` the points of the lattice."""
+        self.at, self.later, self.lasting = at, later, lasting
+        self.integral = lasting(at)
+
+    def between(self, start: float, end: float) -> Floats:
+        """The mass around each point of those from `start` on and before `end`."""
+        bounds = np.array([start, min(end, FARTHEST)])
+        first, last = self.later(bounds)
+        low, high = self.lasting(bounds)
+        inside = np.clip(self.integral, low, high) - low
+        integral = np.minimum(self.at, start) * first + inside
+        integral += np.maximum(self.at - bounds[1], 0.0) * last - self.at * last
+        return around(self.at, integral, first - last)
+
+
+def around(at: Floats, integral: Floats, total: float) -> Floats:
+    """The mass around each point but the last, from the integral of what is still to come."""
+    step = at[1] - at[0]
+    before = np.concatenate([[-step * total], integral[:-2]])
+    found = np.maximum(2 * integral[:-1] - before - integral[1:], 0.0) / step
+    return np.asarray(found, np.float64)
 
 
 def slice_of(stage: Stage, index: int) -> slice:

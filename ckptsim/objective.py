@@ -124,9 +124,16 @@ def parametrised(kind: Kind, text: str) -> Objective:
     if kind == Kind.QUANTILE:
         return Objective(kind, share(text))
     if kind == Kind.DEADLINE:
-        return Objective(kind, duration(text))
+        return Objective(kind, positive(duration(text), text))
     price, slash, per = text.partition("/")
-    return Objective(kind, duration(price), amount(per) if slash else None)
+    return Objective(kind, duration(price), positive(amount(per), per) if slash else None)
+
+
+def positive(found: int, text: str) -> int:
+    """The number, unless it is 0."""
+    if found == 0:
+        raise ScenarioError(f"{text}: must be more than 0; expected {EXAMPLE}")
+    return found
 
 
 def share(text: str) -> float:
@@ -143,4 +150,6 @@ def share(text: str) -> float:
 def amount(text: str) -> int:
     """Bytes, where a unit alone is one of it."""
     text = text.strip()
+    if not text:
+        raise ScenarioError(f"for how many bytes?; expected {EXAMPLE}")
     return size(text if text[:1].isdigit() else f"1 {text}")

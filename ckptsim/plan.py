@@ -168,7 +168,7 @@ def plan(
         slacks=slacks(search, best),
         robust=robust(search, best, band),
         plan=unequal,
-        policy=clock_aware(solver, unequal, price),
+        policy=clock_aware(solver, best, unequal, price),
         leaving=leaving_early(scenario, quicker(aim), best),
         formulas=formulas(search),
         present=None if interval is None else search.value(interval),
@@ -181,11 +181,15 @@ def plan(
     )
 
 
-def clock_aware(solver: Solver, unequal: PlanValue | None, price: float) -> Policy | None:
+def clock_aware(
+    solver: Solver, best: Value, unequal: PlanValue | None, price: float
+) -> Policy | None:
     """The best policy: the best plan told by the clock, or where costs are random a table."""
     if solver.scenario.job.steps:
         return None
-    return policy_of(solver, unequal) if unequal else best_policy(solver.scenario, price)
+    if unequal:
+        return policy_of(solver, unequal)
+    return best_policy(solver.scenario, price, best.interval)
 
 
 def without_step(scenario: Scenario, objective: Objective) -> Value | None:

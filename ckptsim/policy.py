@@ -13,14 +13,13 @@ import numpy as np
 
 from ckptsim.ends import Floats
 from ckptsim.exact import Solver
-from ckptsim.program import NOTHING, Choices, Indices, Program
+from ckptsim.program import NOTHING, POINTS, Choices, Indices, Program, points_for
 from ckptsim.rules import NEVER, Row
 from ckptsim.scenario import Scenario
 from ckptsim.sums import CELLS
 from ckptsim.unequal import PlanValue, rounds_of
 from ckptsim.units import SECOND, nanoseconds
 
-POINTS = 1_440  # of the grid the table is made on; its value is told on one twice as fine
 FINE = 4 * CELLS  # of the lattice of costs
 REGRET = 0.0005  # the table may be worth so much less than the best there is
 TOLERANCE = 0.2  # of an interval: how far a row may be off, at first
@@ -49,13 +48,15 @@ class Policy(NamedTuple):
         return self.work_s / (self.lease_s + self.gap_s)
 
 
-def best_policy(scenario: Scenario, price: float = 0.0) -> Policy:
+def best_policy(scenario: Scenario, price: float = 0.0, interval: int | None = None) -> Policy:
     """The shortest table that is worth all but REGRET of the best policy.
 
-    `price` is the slot time, in seconds, that one checkpoint less to move is worth.
+    `interval` (ns) is about how long intervals will be, for a grid fine beside them; `price` the
+    slot time, in seconds, that one checkpoint less to move is worth.
     """
     solver = Solver(scenario, FINE)
-    program = Program(solver, POINTS, price)
+    points = points_for(solver, interval) if interval else POINTS
+    program = Program(solver, points, price)
     best = program.best()
     leave_after = leaving(program, best)
     tolerance, enough = TOLERANCE, (1 - REGRET) * program.rate(best)
@@ -63,7 +64,7 @@ def best_policy(scenario: Scenario, price: float = 0.0) -> Policy:
         rows = tuple(rows_of(program, best, tolerance))
         found = program.following(stops(program, rows), leave_after)
         if program.rate(found) >= enough or len(rows) > ROWS_MOST:
-            return valued(solver, rows, leave_after, program.rate(best))
+            return valued(solver, points, rows, leave_after, program.rate(best))
         tolerance /= 2
 
 
@@ -90,11 +91,13 @@ def policy_of(solver: Solver, plan: PlanValue) -> Policy:
     )
 
 
-def valued(solver: Solver, rows: tuple[Row, ...], leave_after: float, best: float) -> Policy:
+def valued(
+    solver: Solver, points: int, rows: tuple[Row, ...], leave_after: float, best: float
+) -> Policy:
     """The table's worth, on a finer grid than it was made on; and how far that may be off."""
     coarse, fine = (
         program.totals(program.following(stops(program, rows), leave_after))
-        for program in (Program(solver, POINTS), Program(solver, 2 * POINTS))
+        for program in (Program(solver, points), Program(solver, 2 * points))
     )
     return Policy(
         rows=rows,
@@ -169,6 +172,7 @@ def stops(program: Program, rows: tuple[Row, ...]) -> Indices:
     ends = np.array([row.age for row in rows[1:]] + [rows[-1].age + 1])
     low, high = (np.array([row[n] % NEVER for row in rows], np.float64) for n in (1, 2))
     share = np.clip((ages - first[which]) / (ends - first)[which], 0, 1)
+    share[which == len(rows) - 1] = 0  # the last row stays as it begins
     compute = low[which] + share * (high - low)[which]
     stop = here + np.maximum(np.rint(compute / program.step_ns).astype(np.intp), 1)
     stop[compute == 0] = NOTHING

@@ -24,13 +24,17 @@ from numpy.typing import NDArray
 from ckptsim.ends import Floats
 from ckptsim.exact import Solver, in_pairs, point_by_point
 from ckptsim.lifetimes import Law
+from ckptsim.rules import NEVER
 from ckptsim.sums import Times, certain, on_lattice
 from ckptsim.units import SECOND, nanoseconds
 from ckptsim.world import unless_none
 
 Indices = NDArray[np.intp]
 
-POINTS = 1_440  # of the grid: minutes for a limit of a day
+POINTS = 1_440  # of the grid: minutes for a limit of a day,
+POINTS_AN_INTERVAL = 8  # or more, where intervals are short beside the longest leases,
+POINTS_MOST = 12_000  # but not many more
+POINTS_LEAST = 2
 RARE = 1e-5  # a lease without a limit is planned until so few are left
 ITERATIONS_MAX = 20
 SETTLED = 1e-9  # of the useful fraction
@@ -72,6 +76,14 @@ class Choices(NamedTuple):
     outlook: Outlook  # when computing stops there, but for what that round itself commits
 
 
+def points_for(solver: Solver, interval: int) -> int:
+    """How many points make a grid that is fine beside intervals of about this length, ns."""
+    length, usual = Program(solver, POINTS_LEAST).length_ns, solver.usual
+    cost = max(usual.write + usual.transfer, interval // POINTS_AN_INTERVAL // 10)
+    fine = max(length * POINTS_AN_INTERVAL / interval, length / cost)
+    return int(min(max(fine, POINTS), POINTS_MOST))
+
+
 class Program:
     """The dynamic program; ages in seconds."""
 
@@ -85,6 +97,7 @@ class Program:
         self.cost_ns = solver.usual.write + solver.usual.transfer + solver.usual.restart_in_place
         first = solver.start(cold=False).first
         last = int(self.last() * SECOND)
+        self.length_ns = last - first
         self.step_ns = self.dividing(max(-(-(last - first) // points), SECOND // 1000))
         self.points = points = max(-(-(last - first) // self.step_ns), 2)
         self.step = self.step_ns / SECOND
@@ -95,11 +108,14 @@ class Program:
         self.lasting = solver.until_left(self.ages)
 
     def dividing(self, step: int) -> int:
-        """A step no longer that random costs, the least and the usual, are whole numbers of."""
+        """A step no longer, that a checkpoint's least and usual costs are whole numbers of.
+
+        Not where a limit has to be on the grid, and costs that are always the same are rounded.
+        """
         job, usual = self.solver.scenario.job, self.solver.usual
         least = nanoseconds(job.write.lowest) + nanoseconds(job.transfer.lowest)
         common = gcd(least, usual.write + usual.transfer)
-        if self.solver.constant or common < step:
+        if common < step or (self.solver.constant and self.solver.limit < NEVER):
             return step
         return common // -(-common // step)
 

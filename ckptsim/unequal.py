@@ -8,7 +8,7 @@ import numpy as np
 from ckptsim.ends import Floats
 from ckptsim.exact import Rounds, Solver, Value
 from ckptsim.makespan import ALWAYS
-from ckptsim.program import NOTHING, POINTS, Choices, Program
+from ckptsim.program import NOTHING, Choices, Program, points_for
 from ckptsim.rules import NEVER
 from ckptsim.units import SECOND
 from ckptsim.world import unless_none
@@ -69,7 +69,7 @@ def best_plan(solver: Solver, fixed: Value, price: float = 0.0) -> PlanValue | N
     """
     if not solver.constant or solver.scenario.job.steps:
         return None
-    program = Program(solver, POINTS, price)
+    program = Program(solver, points_for(solver, fixed.interval), price)
     starts = [followed(program, program.best()), (fixed.interval,) * often(program, fixed)]
     tried = [
         value_of(solver, plan) for start in starts if start for plan in bettered(program, start)

@@ -187,7 +187,6 @@ def test_a_lattice_that_has_no_times_on_it_only_blurs(drawn):
     assert np.all(found <= reached[steps] + 1e-3)
 
 
-@pytest.mark.xfail(strict=True, reason="makespan_law.ending: half of an atom at a commit, misled")
 def test_an_eviction_in_the_instant_of_a_commit():
     """Evicted at 30 or at 60, commits at 30 and 60: who commits one has been evicted at 30.
 
@@ -203,7 +202,6 @@ def test_an_eviction_in_the_instant_of_a_commit():
     assert largest_difference(scenario, 25 * MINUTE, reached) < 1e-6
 
 
-@pytest.mark.xfail(strict=True, reason="makespan_law.ending: half of an atom at a commit, misled")
 def test_the_mean_at_a_cliff_that_an_age_makes():
     """The best interval puts the second commit on the 3 h at which every second slot ends."""
     scenario = at(
