@@ -143,6 +143,50 @@ def test_simulate_accounts_for_all_slot_time():
     assert (ran["seed"], ran["engine"]) == (1, "virtual")
 
 
+def test_simulate_follows_the_table_that_plan_has_printed(tmp_path):
+    words = ["--limit", "6h", "--evictions", "12h", "--write", "uniform(3min, 7min)"]
+    plan = answer("plan", *words, *FEW)
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    ran = answer("simulate", *words, "--policy", "plan.json", "--leases", "4000")
+    low, high = ran["useful_fraction_ci99"]
+    assert low < plan["policy"]["useful_fraction"] < high
+    assert plan["policy"]["useful_fraction"] > plan["best_fixed"]["useful_fraction"] + 0.005
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"policy": null}', '{"policy": {"rows": [{}]}}'])
+def test_a_policy_that_is_none_is_one_line(text, tmp_path):
+    (tmp_path / "plan.json").write_text(text)
+    done = ckptsim("simulate", "--limit", "6h", "--policy", "plan.json", "--leases", "9")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "ckptsim: --policy plan.json: holds no table; expected what `ckptsim plan --json` prints\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--limit", "10min", "--write", "8min", "--restart", "5min"], "no interval can work"),
+        (["--limit", "6h", "--write", "5min", "--work", "0"], "must be longer than 0"),
+        (["--write", "5min", "--evictions", "none"], "nothing ends a lease"),
+        (["--limit", "6h", "--write", "5min", "--steps", "10min,7h"], "a step takes 7 h"),
+        (["--limit", "6h", "--write", "5min", "--steps", "1h,x"], "--steps: 'x': not a duration"),
+        (["--limit", "6h", "--steps", "1h,2h", "--work", "9h"], "add up to 3 h"),
+        ([*LEASE, "--objective", "makespan"], "needs a job with an end"),
+        ([*LEASE, "--objective", "speed"], "no such objective; expected useful"),
+        ([*LEASE, "--objective", "weighted(1s/GB)"], "needs the size of a checkpoint"),
+        ([*LEASE, "--work", "9h", "--objective", "deadline(1h)"], "no interval gives it any"),
+        ([*LEASE, "--band", "300%"], "--band: '300%': expected a share"),
+        ([*LEASE, "--within", "often"], "--within: 'often': expected a share"),
+    ],
+)
+def test_a_question_without_an_answer_is_one_clear_line(words, told, tmp_path):
+    done = ckptsim("plan", *words)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert told in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_simulate_leases_of_the_manuals_example_exactly():
     words = ["--limit", "6h", "--write", "5min", "--interval", "84min", "--leases", "7"]
     ran = answer("simulate", *words)

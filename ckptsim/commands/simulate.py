@@ -1,5 +1,6 @@
 """`ckptsim simulate`: run jobs on slots and account for the time."""
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ckptsim import rules
 from ckptsim.commands.options import (
     LAWS,
     deliver,
@@ -20,6 +22,7 @@ from ckptsim.errors import OutputError, ScenarioError
 from ckptsim.estimate import Estimate
 from ckptsim.experiment import LEASES_A_REPLICATION, Progress, replicate, replicate_leases
 from ckptsim.htcondor.leases import counted
+from ckptsim.lawtext import read_text
 from ckptsim.ledger import LOST, Category
 from ckptsim.report import Report, as_csv, settings_table, write_whole
 from ckptsim.rules import lease_least, submitted
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ENDLESS_LEASES = 10_000
+JSON_BYTES_MAX = 10**8
 EVENTS_REPORTED = 1_000
 
 
@@ -51,12 +55,20 @@ EVENTS_REPORTED = 1_000
     metavar="FILE",
     help="Write the events of the first replication, as .csv or .parquet.",
 )
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Look at the clock: follow the table that `ckptsim plan --json` has printed to this file, "
+    "instead of an interval.",
+)
 @report_options
 @scenario_options
 def command(
     path: Path | None,
     leases: int | None,
     trace: Path | None,
+    policy: Path | None,
     as_json: bool,
     out: Path | None,
     no_report: bool,
@@ -64,7 +76,9 @@ def command(
 ) -> None:
     """Run jobs on slots: where the slot time went, how long jobs take, what a lease commits."""
     scenario = scenario_from(path, given)
-    world = world_of(scenario, needed_interval(scenario))
+    world = (
+        clock_world(scenario, policy) if policy else world_of(scenario, needed_interval(scenario))
+    )
     if scenario.job.work is None and leases is None:
         leases = ENDLESS_LEASES
     if leases is not None:
@@ -85,6 +99,32 @@ def command(
     )
 
 
+def clock_world(scenario: Scenario, path: Path) -> World:
+    """The scenario with jobs that follow the table of a `plan --json` document."""
+    try:
+        policy = json.loads(read_text(path, JSON_BYTES_MAX))["policy"]
+        rows, leave_after = tuple(map(row_of, policy["rows"])), policy["leave_after_s"]
+        if not rows or sorted({row.age for row in rows}) != [row.age for row in rows]:
+            raise ValueError
+        leave = None if leave_after is None else nanoseconds(leave_after)
+        return world_of(scenario, rows[0].compute, rows, leave)
+    except ScenarioError as mistake:
+        raise ScenarioError(f"--policy {path}: {mistake}") from None
+    except (ValueError, LookupError, TypeError, OverflowError):
+        raise ScenarioError(
+            f"--policy {path}: holds no table; expected what `ckptsim plan --json` prints"
+        ) from None
+
+
+def row_of(document: dict[str, float | None]) -> rules.Row:
+    """A row of the document; where it has no time that is never."""
+    times = (document[key] for key in ("from_s", "compute_s", "compute_at_end_s"))
+    row = rules.Row(*(rules.NEVER if time is None else nanoseconds(time) for time in times))
+    if not (0 <= row.age < rules.NEVER and row.compute > 0 and row.compute_at_end >= 0):
+        raise ValueError
+    return row
+
+
 def needed_interval(scenario: Scenario) -> int:
     interval = scenario.job.computed_interval
     if interval is None:
@@ -93,6 +133,11 @@ def needed_interval(scenario: Scenario) -> int:
             "(ckptsim plan finds the best)"
         )
     return interval
+
+
+def named_interval(world: World) -> str:
+    """When its jobs checkpoint, in words."""
+    return "by the clock" if world.plan.table else f"every {show(world.plan.interval)}"
 
 
 def run(world: World, leases: int | None, bar: Progress | None) -> Summary:
@@ -194,10 +239,10 @@ def why_never(world: World) -> str:
 def headline(summary: Summary) -> str:
     if summary.never_finishes:
         return f"This job never finishes: {why_never(summary.results.world)}"
-    interval = show(summary.results.world.plan.interval)
+    interval = named_interval(summary.results.world)
     return (
         f"{percent(summary.useful.mean)} of slot time became committed work "
-        f"with a checkpoint every {interval}."
+        f"with a checkpoint {interval}."
     )
 
 
@@ -270,7 +315,7 @@ def write_report(summary: Summary, rows: list[Row], folder: Path) -> Path:
     report.table(ledger_rows(summary))
     report.picture(
         "ledger",
-        plots.ledger_figure({show(world.plan.interval): summary.results.ledger}),
+        plots.ledger_figure({named_interval(world): summary.results.ledger}),
         "Where slot time went",
     )
     report.data("ledger", ledger_frame(summary))
