@@ -12,7 +12,7 @@ import numpy as np
 
 from ckptsim.ends import Floats
 from ckptsim.exact import Course, Solver
-from ckptsim.ledger import LOST, Category
+from ckptsim.ledger import Category
 from ckptsim.rules import NEVER
 from ckptsim.units import SECOND
 
@@ -32,25 +32,16 @@ class Account(NamedTuple):
         return sum(self.spent_s.values())
 
     @property
-    def lost_s(self) -> float:
-        """Computed and never committed."""
-        return sum(self.spent_s[cause] for cause in LOST)
-
-    @property
     def wasted_fraction(self) -> float:
         """What is not useful of slot time and gaps."""
         return 1 - self.spent_s[Category.USEFUL] / (self.lease_s + self.gap_s)
 
     @property
-    def transfers(self) -> float:
-        """Checkpoints sent, those cut short in part; in checkpoints' sizes where they have one."""
-        return self.moved if self.moved is not None else self.checkpoints
-
-    @property
     def moved_per_hour(self) -> float:
-        """Bytes, or checkpoints where they have no size, moved for each committed hour."""
+        """Bytes sent, or checkpoints committed where they have no size, for each committed hour."""
         hours = self.spent_s[Category.USEFUL] / 3600
-        return self.transfers / hours if hours else inf
+        moved = self.checkpoints if self.moved is None else self.moved
+        return moved / hours if hours else inf
 
 
 def accounts(solver: Solver, intervals: list[int]) -> list[Account]:

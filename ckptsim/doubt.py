@@ -179,14 +179,15 @@ def candidates(search: Search, best: Value, band: float, count: int) -> list[int
 def band_of(scenario: Scenario, band: float, count: int) -> Iterator[tuple[float, Solver]]:
     """Scenarios all over the band, with their weights; last its corners, that have none."""
     nodes, weights = np.polynomial.legendre.leggauss(LOSSES_TRIED)
-    costs = (2 * np.arange(count) + 1) / count - 1
+    costs, shares = np.linspace(-1, 1, count), np.full(count, 1 / (count - 1))
+    shares[[0, -1]] /= 2  # the trapezoid rule: beyond its rims there are cliffs too
     for node, weight in zip(nodes, weights, strict=True):
         ends: Ends | None = None
-        for cost in costs:
+        for cost, share in zip(costs, shares, strict=True):
             other = with_losses(with_costs(scenario, 1 + band * cost), 1 + band * node)
             solver = Solver(other, CELLS_COARSE, ends)
             ends = solver.ends
-            yield weight / 2 / count, solver
+            yield weight / 2 * share, solver
     for cost, loss in ((1, -1), (1, 1), (-1, -1), (-1, 1)):
         other = with_losses(with_costs(scenario, 1 + band * cost), 1 + band * loss)
         yield 0.0, Solver(other, CELLS_COARSE)

@@ -158,8 +158,10 @@ class Solver:
         """The intervals in portions that take little memory."""
         points = 1 if self.constant else POINTS_A_CELL * self.cells
         most = np.minimum(self.rounds_most(np.array(intervals, np.int64)), ROUNDS_MAX)
-        which = np.cumsum(points * most) // POINTS_AT_ONCE
-        starts = [0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(intervals)]
+        full = np.cumsum(points * most) // POINTS_AT_ONCE
+        averaged = most > ROUNDS_SUMMED  # these are not reckoned together with others
+        changes = np.flatnonzero((np.diff(full) != 0) | (averaged[1:] != averaged[:-1]))
+        starts = [0, *(changes + 1).tolist(), len(intervals)]
         return [intervals[low:high] for low, high in pairwise(starts)]
 
     def values_of_portion(self, intervals: list[int]) -> list[Value]:
@@ -339,7 +341,7 @@ class Solver:
 
     def points(self, number: int, *, cold: bool) -> tuple[Points, ...]:
         """The points of each stage, at least up to the round of this number."""
-        if number >= len(self._known.get(cold, ())):
+        if cold not in self._points or number >= len(self._points[cold][0].counts):
             self.known(2 * number, cold=cold)
             stages = zip(*self._known[cold], strict=True)
             self._points[cold] = tuple(points_of(sums) for sums in stages)

@@ -8,7 +8,6 @@ import numpy as np
 from ckptsim import classic
 from ckptsim.exact import Solver, Value
 from ckptsim.lifetimes import Constant, Empirical, Law
-from ckptsim.makespan import values_of
 from ckptsim.search import Search, mean_between_losses
 from ckptsim.units import SECOND, nanoseconds
 
@@ -79,22 +78,24 @@ def end_of_reservation(solver: Solver, restart: float) -> float | None:
 
 def checkpoint_cost(solver: Solver) -> Law:
     """The law of write and transfer together."""
-    total = solver.write.plus(solver.transfer)
+    job, total = solver.scenario.job, solver.write.plus(solver.transfer)
     if solver.constant:
         return Constant(total.first / SECOND)
+    if 0 in (job.write.mean, job.transfer.mean):
+        return job.write if job.transfer.mean == 0 else job.transfer
     shares = (np.arange(QUANTILES) + 0.5) / QUANTILES
     place = np.searchsorted(total.mass.cumsum(), shares)
     return Empirical(tuple(total.ages[np.minimum(place, len(total.mass) - 1)] / SECOND))
 
 
 def formulas(search: Search) -> list[Formula]:
-    """Every formula that has an interval for this scenario, valued; equal ones once."""
+    """Every formula that has an interval for this scenario, valued in whole natural steps."""
     intervals = {
         key: nanoseconds(interval)
         for key, interval in classics(search.solver)._asdict().items()
         if interval
     }
-    values = values_of(search.solver, list(intervals.values()))
+    values = search.values(intervals.values())
     return [
         Formula(key, *ASSUMES[key], value) for key, value in zip(intervals, values, strict=True)
     ]

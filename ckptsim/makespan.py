@@ -20,6 +20,7 @@ from ckptsim.sums import Times
 from ckptsim.units import SECOND
 from ckptsim.world import unless_none
 
+LONG = 30_000  # blocks, times those that a lease may commit
 IMPOSSIBLE = 1e-12  # a job that commits something in fewer leases than this never finishes
 ALWAYS = -1  # no commit is so early that the job stays: it is complete
 
@@ -31,11 +32,6 @@ class Leases(NamedTuple):
     done: Floats  # (states, rounds + 1): probability that 0, 1, 2, ... blocks are committed
     complete: Floats  # a state: probability that the job completes
     length_s: Floats  # a state: mean slot time
-
-    @property
-    def some(self) -> Floats:
-        """The probability that anything is committed."""
-        return 1 - self.done[:, 0]
 
 
 def blocks_of(solver: Solver, interval: int) -> Times:
@@ -101,6 +97,11 @@ class Whole:
     def __init__(self, solver: Solver, blocks: Times) -> None:
         self.solver, self.blocks = solver, blocks
         self.states, self.state_of = self._told_apart()
+
+    @property
+    def is_long(self) -> bool:
+        """Would it take long to find the law of its makespan?"""
+        return len(self.blocks) * self.far > LONG
 
     @property
     def makespan(self) -> float:

@@ -80,12 +80,19 @@ class Objective:
                 return f"weighted({spelled(int(self.parameter))}{per})"
         return str(self.kind.value)
 
-    def shown(self, goodness: float, work: int | None) -> str:
-        """What it comes to."""
+    def value(self, goodness: float, work: int | None) -> float:
+        """What a goodness comes to: seconds, or a share."""
         if self.kind in (Kind.MAKESPAN, Kind.QUANTILE):
             assert work is not None
-            return show(int(work / goodness))
-        return f"{100 * goodness:.1f} %"
+            return work / goodness / SECOND if goodness else inf
+        return goodness
+
+    def shown(self, goodness: float, work: int | None) -> str:
+        """The same in words."""
+        value = self.value(goodness, work)
+        if self.kind in (Kind.MAKESPAN, Kind.QUANTILE):
+            return show(int(value * SECOND))
+        return f"{100 * value:.1f} %"
 
     def told(self) -> str:
         """As one would say it."""

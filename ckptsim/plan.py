@@ -13,15 +13,37 @@ from ckptsim.doubt import BAND, Change, Robust, Slack, Spread, robust, slacks, s
 from ckptsim.errors import ScenarioError
 from ckptsim.exact import Solver, Value
 from ckptsim.formulas import Formula, formulas
-from ckptsim.makespan import Whole, account_of_whole, blocks_of, whole_steps
+from ckptsim.makespan import (
+    Whole,
+    account_of_whole,
+    blocks_of,
+    value_of_whole,
+    values_of,
+    whole_steps,
+)
 from ckptsim.makespan_law import MakespanLaw, makespan_law
 from ckptsim.objective import Kind, Objective
-from ckptsim.policy import Policy, best_policy, policy_of
+from ckptsim.policy import Policy, best_policy, fixed_policy, policy_of
 from ckptsim.scenario import Scenario
 from ckptsim.search import MARGIN, Cliff, Range, Search, worth
 from ckptsim.sums import CELLS, CELLS_COARSE
 from ckptsim.unequal import PlanValue, best_plan
 from ckptsim.variation import variations, with_job
+
+HOPELESS = {
+    Kind.USEFUL: "nothing is ever committed, with any interval",
+    Kind.MAKESPAN: "the job never finishes, with any interval",
+    Kind.QUANTILE: "so many of such jobs are never done, with any interval",
+    Kind.DEADLINE: "no interval gives the job any chance of that; give it longer",
+    Kind.WEIGHTED: "no checkpoint is ever worth that price; ask for less",
+}
+
+
+class Free(NamedTuple):
+    """The best if the job could checkpoint at any moment."""
+
+    value: Value
+    makespan: float | None  # as `Advice.makespan`
 
 
 class Leaving(NamedTuple):
@@ -40,7 +62,7 @@ class Advice:
     objective: Objective
     search: Search
     best: Value  # the answer: an interval, in whole natural steps if there are any
-    free: Value | None  # the best were there no natural step; None where there is none
+    free: Free | None  # the best were there no natural step; None where there is none
     margin: float
     flat: list[Range]  # within so much of the best
     cliffs: list[Cliff]
@@ -85,9 +107,9 @@ class Advice:
 
     @cached_property
     def makespans(self) -> MakespanLaw | None:
-        """The law of the makespan with the best interval; None without end, or if it never ends."""
+        """The law of the makespan with the best interval; None where that is not to be had soon."""
         whole = self.whole(self.best)
-        return None if whole is None else makespan_law(whole)
+        return None if whole is None or whole.is_long else makespan_law(whole)
 
     def makespan(self, value: Value) -> float | None:
         """Mean seconds to completion of one job that never waits for a slot; inf: never.
@@ -112,7 +134,8 @@ class Advice:
         solver = self.search.solver
         if not self.scenario.job.steps:
             return accounts(solver, intervals)
-        return [account_of_whole(solver, interval) for interval in intervals]
+        ending = [value.interval for value in values_of(solver, intervals) if value.work_s > 0]
+        return [account_of_whole(solver, interval) for interval in ending]
 
     @property
     def trade_off(self) -> list[Account]:
@@ -128,7 +151,7 @@ class Advice:
         """How far the useful fraction may be off: what halving the lattice of costs makes of it."""
         if self.search.solver.constant:
             return 0.0
-        finer = Solver(self.scenario, 2 * CELLS).value(self.best.interval)
+        (finer,) = values_of(Solver(self.scenario, 2 * CELLS), [self.best.interval])
         return abs(worth(finer) - worth(self.best))
 
 
@@ -151,9 +174,7 @@ def plan(
     search = Search(scenario, aim)
     solver, best, price = search.solver, search.best, aim.price_s(search.solver)
     if search.goodness(best) == 0:
-        raise ScenarioError(
-            f"--objective {aim.describe()}: no interval gives it any chance; give the job longer"
-        )
+        raise ScenarioError(f"--objective {aim.describe()}: {HOPELESS[aim.kind]}")
     interval = scenario.job.computed_interval
     unequal = best_plan(solver, best, price)
     return Advice(
@@ -189,14 +210,26 @@ def clock_aware(
         return None
     if unequal:
         return policy_of(solver, unequal)
-    return best_policy(solver.scenario, price, best.interval)
+    found = best_policy(solver.scenario, price, best.interval)
+    if price == 0 and found.useful_fraction_with_gap < worth(best):
+        return fixed_policy(solver, best)
+    return found
 
 
-def without_step(scenario: Scenario, objective: Objective) -> Value | None:
-    """The best interval if the job could checkpoint at any moment."""
-    if scenario.job.step is None and scenario.job.steps is None:
+def without_step(scenario: Scenario, objective: Objective) -> Free | None:
+    """The best interval if the job could checkpoint at any moment; in steps, for the whole job."""
+    job = scenario.job
+    if job.step is None and job.steps is None:
         return None
-    return Search(with_job(scenario, step=None, steps=None), objective).best
+    aim = Objective(Kind.MAKESPAN) if job.steps and not objective.of_whole_job else objective
+    try:
+        search = Search(with_job(scenario, step=None, steps=None), aim)
+    except ScenarioError:  # checkpoints cost nothing: then the more often the better
+        return None
+    best, solver = search.best, search.solver
+    whole = None if job.work is None else Whole(solver, blocks_of(solver, best.interval))
+    value = value_of_whole(solver, best.interval) if job.steps else best
+    return Free(value, None if whole is None else whole.makespan)
 
 
 def leaving_early(scenario: Scenario, objective: Objective, answer: Value) -> Leaving | None:

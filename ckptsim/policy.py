@@ -6,13 +6,14 @@ are still to fit before the limit) and jumps where one fewer fits; so a few rows
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
 from ckptsim.ends import Floats
-from ckptsim.exact import Solver
+from ckptsim.exact import Solver, Value
 from ckptsim.program import NOTHING, POINTS, Choices, Indices, Program, points_for
 from ckptsim.rules import NEVER, Row
 from ckptsim.scenario import Scenario
@@ -66,6 +67,21 @@ def best_policy(scenario: Scenario, price: float = 0.0, interval: int | None = N
         if program.rate(found) >= enough or len(rows) > ROWS_MOST:
             return valued(solver, points, rows, leave_after, program.rate(best))
         tolerance /= 2
+
+
+def fixed_policy(solver: Solver, best: Value) -> Policy:
+    """A table of one row: always the same interval."""
+    every = np.array([best.interval], np.int64)
+    leaves = solver.scenario.job.leave_early and solver.limit < NEVER
+    return Policy(
+        rows=(Row(0, best.interval, best.interval),),
+        leave_after=int(solver.threshold(every)[0]) if leaves else None,
+        work_s=best.work_s,
+        lease_s=best.lease_s,
+        gap_s=best.gap_s,
+        error_s=0.0,
+        best=best.useful_fraction_with_gap,
+    )
 
 
 def policy_of(solver: Solver, plan: PlanValue) -> Policy:
@@ -123,11 +139,13 @@ def leaving(program: Program, best: Choices) -> float:
 def rows_of(program: Program, best: Choices, tolerance: float) -> Iterator[Row]:
     """Straight lines that are nowhere off by more than this share of an interval."""
     count = planned(program, best)
+    if count == 0:
+        return
     compute = program.ages[best.stop[:count]] - program.ages[:count]
     pieces = np.flatnonzero(np.abs(np.diff(compute)) > JUMP * program.step) + 1
     for piece in np.split(np.arange(count), pieces):
         corners = [*corners_of(compute, int(piece[0]), int(piece[-1]), tolerance), int(piece[-1])]
-        for low, high in zip(corners, corners[1:] or corners, strict=False):
+        for low, high in pairwise(corners):
             slope = (compute[high] - compute[low]) / max(high - low, 1)
             end = compute[high] + slope * (high == piece[-1])  # up to the next row's first age
             yield Row(*in_time(program.ages[low], compute[low], max(end, program.step)))

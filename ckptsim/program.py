@@ -53,12 +53,6 @@ class Kernel(NamedTuple):
         first = index + self.offset
         return float(self.mass @ values[first : first + len(self.mass)])
 
-    def means(self, values: Floats, count: int) -> Floats:
-        """The same for the first `count` indices."""
-        windows = np.lib.stride_tricks.sliding_window_view(values, len(self.mass))
-        found: Floats = windows[self.offset : self.offset + count] @ self.mass
-        return found
-
 
 class Outlook(NamedTuple):
     """What is to come from each age on, on average over all leases; seconds."""

@@ -34,6 +34,7 @@ from ckptsim.lifetimes import Constant, Law, Never
 from ckptsim.units import quoted
 
 _TOML_BYTES_MAX = 10**7
+_STEPS_MAX = 2_000
 _TABLES = ("job", "slots")
 _POOL = ("pool", "slots.pool")
 _FLAGS = "flags"
@@ -339,6 +340,8 @@ class Job(_Table):
         steps = info.data.get("steps")
         if steps is None:
             return work
+        if sum(steps) > units.LONGEST or len(steps) > _STEPS_MAX:
+            _refuse(f"job.steps: more than {_STEPS_MAX:,} of them, or than a century in all")
         if work is not None and work != sum(steps):
             _refuse(
                 f"{units.show(work)}: the steps of job.steps add up to {units.show(sum(steps))}; "

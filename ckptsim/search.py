@@ -42,6 +42,7 @@ FEW = 8  # unless it is done in so few blocks
 LAWS_LIKELY = 40  # intervals of the shortest means of which the makespan's law is looked at
 LAWS_SPREAD = 20  # and so many more, of all lengths
 AS_GOOD_AS_NONE = 1e-4  # of the leases
+ALIKE = 6  # digits: whole jobs that differ by less are as good
 MARGIN = 0.01  # the flat part: what is within so much of the best
 
 
@@ -117,10 +118,16 @@ class Search:
         """The best fixed interval; of equals the longest, which moves the least."""
         self.look()
         if self.scenario.job.steps:
-            return max(self.compared, key=self.goodness)
+            return max(self.compared, key=self.rank)
         for candidate in sorted(self.compared, key=self.goodness, reverse=True)[:POLISHED]:
             self.polish(candidate.interval)
-        return max(self.compared, key=lambda value: (self.goodness(value), value.interval))
+        return max(self.compared, key=self.rank)
+
+    def rank(self, value: Value) -> tuple[float, float, int]:
+        """What is greatest for the best: of what is as good, the best use of slot time."""
+        goodness = self.goodness(value)
+        as_good = round(goodness, ALIKE) if self.objective.of_whole_job else goodness
+        return as_good, worth(value), value.interval
 
     @property
     def curve(self) -> list[Value]:
@@ -183,11 +190,15 @@ class Search:
         place = ordered.index(interval)
         low, high = ordered[max(place - 1, 0)], ordered[min(place + 1, len(ordered) - 1)]
         while high - low > max(2 * self.step, CLOSE):
-            tried = self.values(np.linspace(low, high, CLOSER + 1).astype(np.int64).tolist())
-            top = max(range(len(tried)), key=lambda n: self.goodness(tried[n]))
-            self.likely(tried[top])
-            low = tried[max(top - 1, 0)].interval
-            high = tried[min(top + 1, CLOSER)].interval
+            tried = {self.in_steps(int(at)) for at in np.linspace(low, high, CLOSER + 1)}
+            values = values_of(self.solver, sorted(tried))
+            good = [self.objective.goodness(self.solver, value) for value in values]
+            top = int(np.argmax(good))
+            low = values[max(top - 1, 0)].interval
+            high = values[min(top + 1, len(values) - 1)].interval
+            if high - low <= max(2 * self.step, CLOSE) or len(values) < CLOSER:
+                self.likely(self.value(values[top].interval))
+                return
 
     def likely(self, value: Value) -> None:
         """One more to be compared."""
@@ -292,7 +303,7 @@ def refuse_if_none_can_work(scenario: Scenario, around: int, longest: int, cycle
             f"no interval can work: restart, write and transfer take {show(around)}, "
             f"and no lease is longer than {show(longest + around)}"
         )
-    if cycle == 0 and step is None:
+    if cycle == 0 and step is None and scenario.job.steps is None:
         raise ScenarioError(
             "a checkpoint costs nothing: job.write, job.transfer and job.restart are all 0; then "
             "the more often the better, so give at least one of them (--write 5min) or a --step"

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH_UNSEEN = 100  # columns where the output is no terminal
-STUB_LEAST = 23  # columns that the names of a table's rows are given before they are wrapped
 
 
 class Screen(Console):
@@ -34,6 +33,8 @@ def tell(lines: Iterable[RenderableType]) -> None:
     """Print lines and tables; lines are as long as they are, for a terminal to wrap."""
     screen = console()
     for line in lines:
+        if not screen.is_terminal and not isinstance(line, str):  # then there is room for it
+            screen.width = max(WIDTH_UNSEEN, screen.measure(line).maximum)
         screen.print(line, soft_wrap=isinstance(line, str))
 
 
@@ -52,10 +53,7 @@ def table(rows: Sequence[Sequence[str]], title: str = "") -> RenderableType:
     head, *body = rows
     drawn = Table(box=None, pad_edge=False)
     for place, name in enumerate(head):
-        stub = min(STUB_LEAST, max(len(row[place]) for row in rows)) if place == 0 else None
-        drawn.add_column(
-            name, justify="right" if place else "left", no_wrap=place > 0, min_width=stub
-        )
+        drawn.add_column(name, justify="right" if place else "left", overflow="fold")
     for row in body:
         drawn.add_row(*row)
     return Group(Text(title, style="italic"), drawn) if title else drawn

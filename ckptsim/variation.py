@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ckptsim.lifetimes import Law, Never
 from ckptsim.scenario import Scenario
-from ckptsim.units import HOUR, MINUTE
+from ckptsim.units import HOUR, MINUTE, show
 
 CYCLE_COSTS = ("write", "transfer", "restart_in_place")
 ALL_COSTS = (*CYCLE_COSTS, "input", "restart_lease", "cold_start")
@@ -51,7 +51,8 @@ def variations(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
             yield f"evictions come {how} as often", often
     if slots.limit is not None:
         shorter = max(slots.limit - HOUR, slots.limit // 2)
-        yield "the limit is an hour shorter", with_slots(scenario, limit=shorter)
+        less = "an hour" if slots.limit - shorter == HOUR else show(slots.limit - shorter)
+        yield f"the limit is {less} shorter", with_slots(scenario, limit=shorter)
         yield "there is no limit", with_slots(scenario, limit=None)
     if slots.claim_worklife is None and slots.gap.mean > 0:
         yield "CLAIM_WORKLIFE is 20 min", with_slots(scenario, claim_worklife=20 * MINUTE)

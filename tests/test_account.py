@@ -1,8 +1,11 @@
 """Where the time goes, computed, against the rules run through every fate a lease can have."""
 
+import pytest
 from every_fate import (
     NO_POWER_FAILURES,
+    at,
     close,
+    ends_after,
     ledger_by_enumeration,
     random_costs,
     random_costs_by_enumeration,
@@ -13,7 +16,7 @@ from hypothesis import given, settings
 from ckptsim.account import accounts
 from ckptsim.exact import Solver
 from ckptsim.ledger import Category
-from ckptsim.units import SECOND
+from ckptsim.units import MINUTE, SECOND
 
 
 @settings(max_examples=600)
@@ -36,6 +39,20 @@ def test_every_category_with_grace_is_the_mean_over_the_fates(drawn):
     for category in Category:
         allowed = scenario.job.transfer.mean / 16 if category == Category.VACATING else 0
         assert abs(found.spent_s[category] - true[category] / SECOND) <= allowed + 1e-5
+
+
+def test_a_transfer_that_only_the_limit_cuts_off_is_lost_at_it():
+    """Warned at 28, sent at 21, safe at 36, killed at 38: the limit of 30 comes before."""
+    scenario = at(
+        job__write="1min",
+        job__transfer="15min",
+        slots__limit="30min",
+        slots__evictions=ends_after(28, 50),
+        slots__grace="10min",
+    )
+    (found,) = accounts(Solver(scenario), [20 * MINUTE])
+    assert found.spent_s[Category.LOST_LIMIT] == pytest.approx(1200)
+    assert found.spent_s[Category.LOST_EVICTION] == pytest.approx(0)
 
 
 @settings(max_examples=200)

@@ -107,6 +107,24 @@ def test_a_report_is_the_same_when_made_again(tmp_path):
     assert contents[0] == contents[1]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--limit", "6h", "--evictions", "12h", "--write", "5min", "--steps", "50min,35min,90min"],
+        ["--evictions", "lognormal(median=2min, sigma=1.95)", "--write", "1min", "--gap", "50min"],
+        ["--limit", "2h", "--write", "exponential(mean=5min)", "--steps", "30min,1h,20min,1h"],
+        ["--limit", "6h", "--evictions", "12h", "--step", "10min"],
+        ["--limit", "6h", "--work", "3d", "--write", "5min", "--restart", "3min"],
+    ],
+)
+def test_every_kind_of_plan_has_its_report(words, tmp_path):
+    if "lognormal" in words[1]:
+        words = [*words, "--transfer", "uniform(0s, 5s)"]
+    done = ckptsim("plan", *words, *FEW, "--out", "there")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "there" / "plan.html").stat().st_size > 100_000
+
+
 def test_json_writes_no_report_unasked(tmp_path):
     answer("plan", *LEASE, *FEW)
     assert list(tmp_path.iterdir()) == []
@@ -175,7 +193,7 @@ def test_a_policy_that_is_none_is_one_line(text, tmp_path):
         ([*LEASE, "--objective", "makespan"], "needs a job with an end"),
         ([*LEASE, "--objective", "speed"], "no such objective; expected useful"),
         ([*LEASE, "--objective", "weighted(1s/GB)"], "needs the size of a checkpoint"),
-        ([*LEASE, "--work", "9h", "--objective", "deadline(1h)"], "no interval gives it any"),
+        ([*LEASE, "--work", "9h", "--objective", "deadline(1h)"], "no interval gives the job any"),
         ([*LEASE, "--band", "300%"], "--band: '300%': expected a share"),
         ([*LEASE, "--within", "often"], "--within: 'often': expected a share"),
     ],

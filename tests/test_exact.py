@@ -330,6 +330,13 @@ def test_random_costs_are_the_mean_over_all_costs_and_fates(drawn):
     assert close(value.lease_s, sum(books) / SECOND)
 
 
+def test_a_value_does_not_depend_on_what_is_asked_for_with_it():
+    """Of so many rounds as 1 min makes the costs are averaged, of 84 min they are not."""
+    solver = Solver(at(**RANDOM_COSTS | {"slots__limit": "24h"}, slots__evictions="12h"))
+    intervals = [MINUTE, 2 * MINUTE, 84 * MINUTE, 3 * MINUTE, 300 * MINUTE]
+    assert solver.values(intervals) == [solver.value(interval) for interval in intervals]
+
+
 RANDOM_COSTS = {
     "job__write": "uniform(2min, 12min)",
     "job__transfer": "exponential(mean=4min)",

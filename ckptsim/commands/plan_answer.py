@@ -12,7 +12,8 @@ from ckptsim.exact import Value
 from ckptsim.experiment import Progress, replicate, replicate_leases
 from ckptsim.formulas import Formula, classics
 from ckptsim.ledger import Category
-from ckptsim.plan import Advice
+from ckptsim.objective import Objective
+from ckptsim.plan import Advice, Free
 from ckptsim.policy import Policy
 from ckptsim.rules import NEVER, Row
 from ckptsim.scenario import describe
@@ -72,7 +73,7 @@ class Answer:
         return {
             "objective": advice.objective.describe(),
             "recommended": self.value_json(advice.best),
-            "best_fixed": self.value_json(free or advice.best),
+            "best_fixed": self.free_json(free) if free else self.value_json(advice.best),
             "best_step": self.step_json() if free else None,
             "best_plan": advice.plan and self.plan_json(advice.plan),
             "policy": advice.policy and self.policy_json(advice.policy),
@@ -116,7 +117,19 @@ class Answer:
         """A value with the makespan of one job, if it has an end."""
         makespan = self.advice.makespan(value)
         never = math.isinf(makespan) if makespan is not None else value.work_s == 0
-        return {**self.useful_json(value), "makespan_s": makespan, "never_finishes": never}
+        aim, work = self.advice.objective, self.scenario.job.work
+        document = {**self.useful_json(value), "makespan_s": makespan, "never_finishes": never}
+        if aim != Objective():
+            document["objective_value"] = aim.value(self.advice.search.goodness(value), work)
+        return document
+
+    def free_json(self, free: Free) -> dict[str, Any]:
+        """The best were there no natural step."""
+        return {
+            **self.useful_json(free.value),
+            "makespan_s": free.makespan,
+            "never_finishes": free.makespan == math.inf or free.value.work_s == 0,
+        }
 
     def useful_json(self, value: Value) -> dict[str, Any]:
         return {
@@ -164,13 +177,13 @@ class Answer:
     def makespan_json(self) -> dict[str, Any] | None:
         """One whole job with the answer: how long it takes, and where its slot time goes."""
         whole, law = self.advice.whole(self.advice.best), self.advice.makespans
-        if whole is None or law is None:
+        if whole is None or math.isinf(whole.makespan):
             return None
         ledger = {f"{category.name.lower()}_s": spent for category, spent in whole.spent_s.items()}
         return {
             "mean_s": whole.makespan,
-            "quantiles_s": {str(share): law.quantile(share) for share in QUANTILES},
-            "step_s": law.step_s,
+            "quantiles_s": law and {str(share): law.quantile(share) for share in QUANTILES},
+            "step_s": law and law.step_s,
             "leases_mean": whole.leases,
             "ledger": {**ledger, "slot_time_s": sum(ledger.values())},
         }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RANGES_SHOWN = 5
 INTERVALS_LISTED = 2
+SHOWN = 0.0005  # of useful fraction: what is less does not show
 APPLYING = (
     "`job.sub` and `checkpointed.py`, beside this page, apply the answer to a program that writes "
     "its checkpoint when it gets a signal, or that is told its interval: an HTCondor submit file, "
@@ -37,15 +38,16 @@ def told(answer: Answer) -> Iterator[Any]:
     yield strong(headline(advice))
     yield from aimed(advice)
     yield price(advice)
+    yield from at_the_edge(advice)
     yield ""
     yield table(value_rows(advice))
     yield ""
     yield from ground(advice)
     yield from whole_job(advice)
     yield ""
-    yield table(way_rows(advice), "Other ways to do it, and what formulas say")
+    yield table(way_rows(advice), "Other ways to do it, and what formulas say" + scored(advice))
     yield ""
-    yield table(change_rows(advice), "If things are different")
+    yield table(change_rows(advice), "If things are different" + scored(advice))
     yield from sureness(answer)
 
 
@@ -81,12 +83,25 @@ def aimed(advice: Advice) -> Iterator[str]:
 def price(advice: Advice) -> str:
     """The answer's price, against the present interval's."""
     wasted = f"{percent(1 - worth(advice.best))} of {whole(advice)} is wasted"
+    if gap := advice.best.gap_s:
+        wasted += f" ({percent(gap / (advice.best.lease_s + gap))} is waiting between slots)"
     if advice.present is None:
         return f"{wasted}."
     present, given = show(advice.present.interval), advice.scenario.job.interval
     if given != advice.present.interval:
         present += " (in whole steps)"
     return f"{wasted}, against {percent(1 - worth(advice.present))} with your present {present}."
+
+
+def at_the_edge(advice: Advice) -> Iterator[str]:
+    """A warning where any longer cost would throw the answer off."""
+    safe = advice.robust.expected
+    least = min((slack.extra for slack in advice.slacks), default=SLACK_NONE)
+    if least < SLACK_NONE and safe.value.interval != advice.best.interval:
+        yield (
+            "It stands at the very edge of a cliff: unless your costs are known to the second, "
+            f"take the robust {show(safe.value.interval)}, useful {percent(worth(safe.value))}."
+        )
 
 
 def whole(advice: Advice) -> str:
@@ -104,11 +119,12 @@ def value_rows(advice: Advice) -> list[list[str]]:
     """What is as good as the best, the best, the robust, the present one and those asked for."""
     hedge = advice.robust.expected.value
     named = [("best", advice.best), ("robust", hedge)]
-    named += [("at any moment", advice.free)] if advice.free else []
     named += [("present", advice.present)] if advice.present else []
     named += [("asked for", value) for value in advice.asked]
     head = ["", "interval", "fit a lease", "committed a lease", "useful", "makespan alone"]
-    rows = [value_row(name, value, advice) for name, value in named]
+    rows = [value_row(name, value, advice.makespan(value)) for name, value in named]
+    if advice.free:
+        rows.append(value_row("at any moment", *advice.free))
     first = [within_told(advice), ranged(*nearest(advice)[0]), *[""] * 4]
     alone = advice.scenario.job.work is not None
     return [row if alone else row[:-1] for row in [head, first, *rows]]
@@ -118,8 +134,7 @@ def within_told(advice: Advice) -> str:
     return f"within {100 * advice.margin:g} %"
 
 
-def value_row(name: str, value: Value, advice: Advice) -> list[str]:
-    makespan = advice.makespan(value)
+def value_row(name: str, value: Value, makespan: float | None) -> list[str]:
     return [
         name,
         show(value.interval),
@@ -134,6 +149,11 @@ def shown_makespan(makespan: float) -> str:
     return "never finishes" if math.isinf(makespan) else show(nanoseconds(makespan))
 
 
+def scored(advice: Advice) -> str:
+    """What tables are about if that is not what was asked to be best."""
+    return "" if advice.objective == Objective() else " (all by useful slot time)"
+
+
 def way_rows(advice: Advice) -> list[list[str]]:
     """What else could be done, and what the formulas would do, against the best fixed interval."""
     rows = [way_row(*way, advice) for way in ways(advice)]
@@ -141,7 +161,7 @@ def way_rows(advice: Advice) -> list[list[str]]:
         way_row(formula.name, show(formula.value.interval), worth(formula.value), advice)
         for formula in advice.formulas
     ]
-    return [["", "interval", "useful", "gain"], *rows]
+    return [["", "interval", "useful", "gain (points)"], *rows]
 
 
 def ways(advice: Advice) -> Iterator[tuple[str, str, float]]:
@@ -167,7 +187,13 @@ def listed(intervals: tuple[int, ...]) -> str:
 
 def way_row(name: str, interval: str, useful: float, advice: Advice) -> list[str]:
     against = useful - worth(advice.best)
-    return [name, interval, percent(useful), f"{100 * against:+.1f} %".replace("-", "−")]
+    return [name, interval, percent(useful), points(against)]
+
+
+def points(share: float) -> str:
+    """A difference of shares of slot time, in percentage points."""
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
 
 
 def ground(advice: Advice) -> Iterator[str]:
@@ -202,7 +228,7 @@ def robust_told(advice: Advice) -> str:
     robust = advice.robust
     kept, best, worst = robust.answer, robust.expected, robust.worst
     band = f"If costs and losses are anywhere within {100 * robust.band:g} % of what you said"
-    if best.value.interval == kept.value.interval:
+    if best.expected - kept.expected < SHOWN:
         return f"{band}, the answer stays the best: useful {percent(kept.expected)} on average."
     return (
         f"{band}, {show(best.value.interval)} is best on average: useful {percent(best.expected)} "
@@ -216,14 +242,14 @@ def whole_job(advice: Advice) -> Iterator[str]:
     """How long one job takes, and where no checkpoint at all would be better."""
     work, law = advice.scenario.job.work, advice.makespans
     mean = advice.makespan(advice.best)
-    if work is None or mean is None or law is None:
+    if work is None or mean is None or math.isinf(mean):
         return
-    some, most = (show(nanoseconds(law.quantile(share))) for share in (0.5, 0.9))
-    yield (
-        f"One job of {show(work)}, alone: {show(nanoseconds(mean))} on average, "
-        f"half of such jobs within {some}, 90 % within {most}."
-    )
-    none = advice.makespan(advice.search.value(work))
+    told = f"One job of {show(work)}, alone: {show(nanoseconds(mean))} on average"
+    if law:
+        some, most = (show(nanoseconds(law.quantile(share))) for share in (0.5, 0.9))
+        told += f", half of such jobs within {some}, 90 % within {most}"
+    yield told + "."
+    none = advice.makespan(advice.search.solver.value(work))
     if none is not None and none < mean:
         yield (
             f"So short a job had better write no checkpoint at all: it then takes "
@@ -272,7 +298,7 @@ def change_rows(advice: Advice) -> list[list[str]]:
             change.label,
             show(change.best.interval),
             percent(worth(change.best)),
-            percent(change.regret),
+            f"{100 * abs(change.regret):.1f} points",
         ]
         for change in changes
     ]
@@ -312,7 +338,7 @@ def write_report(answer: Answer, folder: Path) -> Path:
     advice, scenario = answer.advice, answer.scenario
     title = f"{scenario.name}: {headline(advice)[0].lower()}{headline(advice)[1:-1]}"
     report = Report(folder, "plan", title, scenario.seed)
-    report.say(*aimed(advice), price(advice))
+    report.say(*aimed(advice), price(advice), *at_the_edge(advice))
     report.picture("curve", plots.plan_figure(advice), "Useful fraction over the interval")
     report.data("curve", curve_frame(advice))
     report.table(value_rows(advice))

@@ -31,6 +31,7 @@ def files(
         "restart": told(restart),
         "table": "\n".join(table(policy.rows)),
         "leave": "None" if policy.leave_after is None else told(policy.leave_after),
+        "byage": str(policy.leave_after is not None),  # only the table knows when to leave
         "leaving": "" if policy.leave_after is None else LEAVING,
     }
     return {path.stem: filled(path, values) for path in sorted(TEMPLATES.glob("*.in"))}

@@ -21,7 +21,10 @@ WORK = {"job.work": "24h"}
 # on a grid of half minutes, the two ends half as often as the others.
 JITTER = {"job.write": "uniform(2min, 6min)"}
 HALVES = [2, *(half / 2 for half in range(5, 12) for _ in range(2)), 6]
-JITTER_IN_HALVES = {"job.write": f"empirical({', '.join(f'{each}min' for each in HALVES)})"}
+JITTER_IN_HALVES = {
+    "job.write": f"empirical({', '.join(f'{each}min' for each in HALVES)})",
+    "job.step": "30s",
+}
 TAKES = {"5 min": {}, "3 to 7 min": JITTER, "3, 3.5, … 7 min": JITTER_IN_HALVES}
 LAWS: dict[str, dict[str, str]] = {
     "exponential, 12 h": EVICTIONS,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ckptsim.account import Account, accounts
+from ckptsim.account import Account
 from ckptsim.ledger import Category
 from ckptsim.plan import Advice
 from ckptsim.plots.answers import DEEPEST, in_steps, mark_useful, setting, whole_of, window
@@ -69,7 +69,7 @@ def accounts_in(advice: Advice, shown: Range) -> list[Account]:
         return found
     span = advice.search.span
     ends = [max(shown.low, span.low), min(shown.high, span.high)]
-    return sorted([*found, *accounts(advice.search.solver, ends)], key=lambda each: each.interval)
+    return sorted([*found, *advice.accounts_of(ends)], key=lambda each: each.interval)
 
 
 def layers_of(found: Sequence[Account]) -> list[Layer]:

@@ -151,7 +151,7 @@ def used(solver: Solver, course: Course, place: int) -> tuple[list[Segment], lis
 
 def spent(solver: Solver, course: Course) -> Iterator[tuple[int, int, Category]]:
     """The stretches of a lease, with what each is spent on; those after its limit too."""
-    usual, rounds = solver.usual, int(course.safe.mass.sum())
+    usual, rounds = solver.usual, int(np.count_nonzero(course.safe.mass))
     yield 0, usual.input, Category.INPUT
     again = usual.input
     for number in range(rounds):

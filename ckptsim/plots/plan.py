@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ckptsim.exact import Value
 from ckptsim.formulas import Formula
+from ckptsim.makespan import values_of
 from ckptsim.plan import Advice
 from ckptsim.plots.answers import (
     DEEPEST,
@@ -91,7 +92,7 @@ def in_view(advice: Advice, shown: Range) -> list[Value]:
     low, high = max(shown.low, search.span.low), min(shown.high, search.span.high)
     grid = np.geomspace(low, high, FINE).astype(np.int64) // search.step * search.step
     finer = sorted({at for at in grid.tolist() if at >= low} - set(known))
-    return sorted([*known.values(), *(search.solver.values(finer) if finer else ())])
+    return sorted([*known.values(), *values_of(search.solver, finer)])
 
 
 def draw_flat(axes: Axes, advice: Advice) -> None:

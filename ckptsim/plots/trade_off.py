@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ckptsim.account import Account, accounts
+from ckptsim.account import Account
 from ckptsim.plan import Advice
 from ckptsim.plots.answers import SHOWN, Answer, answers, mark, setting, whole_of
 from ckptsim.plots.style import (
@@ -85,7 +85,7 @@ def moved_axis(axes: Axes, moved: Sequence[float], unit: Unit) -> None:
     """Linear, or logarithmic if it is wide, with ticks 1, 2, 5 and so on."""
     low, high = min(moved), max(moved)
     axes.set_xlabel(unit.label)
-    if high < WIDE * low:
+    if low <= 0 or high < WIDE * low:
         room = (high - low) or 0.5 * high
         axes.set_xlim(low - LEFT_FREE * room, high + 0.05 * room)
         return
@@ -114,7 +114,7 @@ def mark_answers(axes: Axes, advice: Advice, unit: Unit) -> None:
 
 
 def accounts_of(advice: Advice, found: Sequence[Answer]) -> list[Account]:
-    return accounts(advice.search.solver, [answer.value.interval for answer in found])
+    return advice.accounts_of([answer.value.interval for answer in found])
 
 
 def name_optimal(axes: Axes, advice: Advice, optimal: Sequence[Account], unit: Unit) -> None:
