@@ -73,8 +73,10 @@ def accounts_of(solver: Solver, intervals: list[int], course: Course) -> list[Ac
 def spent_on(solver: Solver, course: Course, *, cold: bool = False) -> dict[Category, Floats]:
     """Seconds of each category, a number a lease."""
     ends = solver.ends
-    starting = solver.input, solver.start(cold=cold)
-    fetched, started = (found.mass @ ends.lasting(found.ages / SECOND) for found in starting)
+    fetched, started = (
+        found.mass @ ends.lasting(found.ages / SECOND)
+        for found in (solver.input, solver.start(cold=cold))
+    )
     begun, sent, safe = (
         course.total(stage, stage.mass * ends.lasting(stage.age_s))
         for stage in (course.begun, course.sent, course.safe)
@@ -89,22 +91,21 @@ def spent_on(solver: Solver, course: Course, *, cold: bool = False) -> dict[Cate
     outliving = solver.outliving(course)
     limit, power = lost_at_limit(solver, course), lost_to_power_failures(solver, course)
     none = np.zeros(course.leases)
-    start = Category.COLD_START if cold else Category.RESTART_LEASE
-    spent = {
+    starting = none + started - fetched
+    return {
         Category.USEFUL: useful,
         Category.LOST_LIMIT: limit,
         Category.LOST_EVICTION: np.maximum(computed - begun - useful - limit - power, 0.0),
         Category.LOST_POWER_FAILURE: power,
         Category.WRITE: sent - computed,
         Category.TRANSFER: safe - sent,
-        Category.COLD_START: none,
-        Category.RESTART_LEASE: none,
+        Category.COLD_START: starting if cold else none,
+        Category.RESTART_LEASE: none if cold else starting,
         Category.RESTART_IN_PLACE: resuming(solver, course, begun - started, safe),
         Category.INPUT: none + fetched,
         Category.VACATING: outliving.vacating,
         Category.DISCONNECTED: disconnected(solver, course, outliving.powered_off),
     }
-    return {**spent, start: none + started - fetched}
 
 
 def resuming(solver: Solver, course: Course, begun: Floats, safe: Floats) -> Floats:
@@ -129,7 +130,7 @@ def lost_at_limit(solver: Solver, course: Course) -> Floats:
     lost = course.total(begun, begun.mass * computed) - course.total(safe, in_time * each)
     total = ends.expiring * lost
     if ends.grace > 0:  # soft-killed before, with a transfer that only the limit cut off
-        sent = (safe.age - course.transfer) / SECOND
+        sent, _ = solver.transfers(course)
         since = np.minimum(np.maximum(sent, ends.limit - ends.grace), ends.limit)
         warned = ends.outlived(since, np.full_like(since, ends.limit)) - ends.expiring
         total = total + course.total(safe, (safe.mass - in_time) * warned * each)
@@ -148,9 +149,7 @@ def lost_to_power_failures(solver: Solver, course: Course) -> Floats:
     lost = course.total(begun, begun.mass * computed)
     lost = lost - course.total(safe, safe.mass * later * length[safe.round])
     if ends.grace > 0:
-        start = (safe.age - course.transfer) / SECOND
-        stop = np.maximum(start, np.minimum(safe.age, solver.limit) / SECOND)
-        struck = ends.outliving(start, stop).powered_off
+        struck = ends.outliving(*solver.transfers(course)).powered_off
         lost = lost + course.total(safe, safe.mass * struck * length[safe.round])
     return lost
 

@@ -256,16 +256,11 @@ def from_then_on(
 
 def lengths(solver: Solver, course: Course, powered: Ends, lifetimes: Floats) -> Floats:
     """The length of a lease with each lifetime, unless it leaves before; seconds."""
-    left = course.left
-
-    def lasting(ages: Floats) -> Floats:
-        if powered.power_lasts:
-            return np.minimum(ages, powered.limit)
-        return powered.lasting(ages) + powered.contact_lease * powered.powered_off(ages)
-
-    whole = lasting(lifetimes)
-    gone = from_then_on(course, left, left.age_s, left.mass, lifetimes)
-    until_left = from_then_on(course, left, left.age_s, left.mass * lasting(left.age_s), lifetimes)
+    left, whole = course.left, powered.until_left(lifetimes)
+    spent = left.mass * powered.until_left(left.age_s)
+    gone, until_left = (
+        from_then_on(course, left, left.age_s, each, lifetimes) for each in (left.mass, spent)
+    )
     return (1 - gone) * whole[:, None] + until_left + outliving(solver, course, lifetimes)
 
 
@@ -275,8 +270,7 @@ def outliving(solver: Solver, course: Course, lifetimes: Floats) -> Floats:
     total = np.zeros((len(lifetimes), course.leases))
     if grace == 0 or not course.transfer.any():
         return total
-    start = (safe.age - course.transfer) / SECOND
-    stop = np.maximum(start, np.minimum(safe.age, solver.limit) / SECOND)
+    start, stop = solver.transfers(course)
     first, last = (np.searchsorted(lifetimes, at, side="left") for at in (start, stop))
     hit = np.flatnonzero(last > first)
     points = np.repeat(hit, (last - first)[hit])

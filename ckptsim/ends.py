@@ -84,12 +84,18 @@ class Ends:
     def lasting(self, until: Floats) -> Floats:
         """Mean length of a lease that is left at `until`, or at its limit: ∫ S_X S_P."""
         until = np.minimum(until, self.horizon)
+        if isinf(self.horizon):  # nothing ends a lease
+            return until
         if self.power_lasts and until.size < FEW:
             return np.array([self.evictions.limited_mean(t) for t in until.flat]).reshape(
                 until.shape
             )
         table, panel = self._table, self._panel(until)
         return table.lasting[panel] + self._alive(table.edges[panel], until)
+
+    def until_left(self, left: Floats) -> Floats:
+        """The mean slot time of leases left at these ages, if no transfer outlives them."""
+        return self.lasting(left) + self.contact_lease * self.powered_off(left)
 
     def powered_off(self, until: Floats) -> Floats:
         """Probability that a power failure ends a lease that would be left at `until`."""

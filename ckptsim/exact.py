@@ -412,26 +412,23 @@ class Solver:
         """The mean slot time of each lease, seconds."""
         left, ends = course.left, self.ends
         leaving = course.total(left, left.mass)
-        total = course.total(left, left.mass * self.until_left(left.age_s))
+        total = course.total(left, left.mass * ends.until_left(left.age_s))
         if leaving.min() < 1:
-            total = total + np.maximum(1 - leaving, 0) * self.until_left(np.array([np.inf]))
+            total = total + np.maximum(1 - leaving, 0) * ends.until_left(np.array([np.inf]))
         if ends.grace > 0 and course.transfer.any():
             outlived = self.outliving(course)
             total = total + outlived.vacating + ends.contact_lease * outlived.powered_off
         return total
 
-    def until_left(self, left: Floats) -> Floats:
-        """The mean slot time of leases left at these ages, if no transfer outlives them."""
-        ends = self.ends
-        return ends.lasting(left) + ends.contact_lease * ends.powered_off(left)
-
     def outliving(self, course: Course) -> Outliving:
         """What the transfers that outlive the soft kill come to, a lease."""
-        safe = course.safe
-        start = (safe.age - course.transfer) / SECOND
-        stop = np.maximum(start, np.minimum(safe.age, self.limit) / SECOND)
-        each = self.ends.outliving(start, stop)
+        safe, each = course.safe, self.ends.outliving(*self.transfers(course))
         return Outliving(*(course.total(safe, safe.mass * one) for one in each))
+
+    def transfers(self, course: Course) -> tuple[Floats, Floats]:
+        """When transfers begin and when they end, by the limit at the latest; seconds."""
+        start = (course.safe.age - course.transfer) / SECOND
+        return start, np.maximum(start, np.minimum(course.safe.age, self.limit) / SECOND)
 
 
 def late_rounds(most: int) -> Times:

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ckptsim.account import Account, bytes_moved, spent_on
+from ckptsim.account import Account, accounts, bytes_moved, spent_on
 from ckptsim.ends import Floats
 from ckptsim.exact import ROUNDS_MAX, Course, Indices, Rounds, Solver, Value
 from ckptsim.ledger import Category
-from ckptsim.sums import Times
+from ckptsim.lifetimes import Never
+from ckptsim.sums import Times, is_certain
 from ckptsim.units import SECOND
 from ckptsim.world import unless_none
 
@@ -60,28 +61,38 @@ def values_of(solver: Solver, intervals: list[int]) -> list[Value]:
     """What each of these intervals (ns) is worth; to a job in steps, on average over its leases."""
     if not solver.scenario.job.steps:
         return solver.values(intervals)
-    return [value_of_whole(solver, interval) for interval in intervals]
+    wholes = (Whole(solver, blocks_of(solver, interval)) for interval in intervals)
+    return [value_of(whole, interval) for whole, interval in zip(wholes, intervals, strict=True)]
 
 
-def value_of_whole(solver: Solver, interval: int) -> Value:
+def value_of(whole: "Whole", interval: int) -> Value:
     """The mean over the leases of a whole job, the first included."""
-    whole = Whole(solver, blocks_of(solver, interval))
-    leases, gap = whole.leases, solver.scenario.slots.gap.mean
+    leases, scenario = whole.leases, whole.solver.scenario
+    gap = scenario.slots.gap.mean
     if leases == inf:
         return Value(interval, None, 0.0, 0.0, float(whole.later.length_s[0]), gap)
-    last = solver.scenario.job.last_checkpoint
-    checkpoints = len(whole.blocks) - (not last)
+    checkpoints = len(whole.blocks) - (not scenario.job.last_checkpoint)
     work = int(whole.blocks.sum()) / SECOND
     slot_time = sum(whole.spent_s.values())
     return Value(interval, None, checkpoints / leases, work / leases, slot_time / leases, gap)
 
 
-def account_of_whole(solver: Solver, interval: int) -> Account:
+def accounts_of(solver: Solver, intervals: list[int]) -> list[Account]:
+    """Where the time of a lease goes with each interval (ns).
+
+    For a job in steps: on average over the leases of the whole job, where it finishes.
+    """
+    if not solver.scenario.job.steps:
+        return accounts(solver, intervals)
+    wholes = ((each, Whole(solver, blocks_of(solver, each))) for each in intervals)
+    return [account_of(whole, interval) for interval, whole in wholes if whole.leases < inf]
+
+
+def account_of(whole: "Whole", interval: int) -> Account:
     """Where the time of a lease goes, on average over the leases of a whole job."""
-    whole, value = Whole(solver, blocks_of(solver, interval)), value_of_whole(solver, interval)
-    leases = whole.leases
+    leases, value = whole.leases, value_of(whole, interval)
     spent = {category: np.array([spent / leases]) for category, spent in whole.spent_s.items()}
-    moved = bytes_moved(solver, spent)
+    moved = bytes_moved(whole.solver, spent)
     return Account(
         interval,
         {category: float(each[0]) for category, each in spent.items()},
@@ -97,6 +108,13 @@ class Whole:
     def __init__(self, solver: Solver, blocks: Times) -> None:
         self.solver, self.blocks = solver, blocks
         self.states, self.state_of = self._told_apart()
+
+    @property
+    def is_certain(self) -> bool:
+        """Does nothing ever come to it by chance?"""
+        ends, gap = self.solver.ends, self.solver.scenario.slots.gap
+        lasts = isinstance(ends.evictions, Never) and ends.power_lasts
+        return self.solver.constant and lasts and is_certain(gap)
 
     @property
     def is_long(self) -> bool:

@@ -30,6 +30,7 @@ NONE = -1  # no round
 POINTS = 4_096  # of the lattice of time
 POINTS_FIRST = 512  # of a first, coarse one, that tells how far the law reaches
 ALIASING = 1e-9  # at most so much of what is beyond the lattice's end appears in it
+AT_ONCE = 1e-10  # of the makespan: no shorter time can be told from none
 BEYOND = 1e-6  # no more may be beyond it
 REACH_MOST = 2**16  # mean makespans: of a law with a longer tail the rest is left out
 
@@ -39,6 +40,7 @@ class MakespanLaw(NamedTuple):
 
     step_s: float
     mass: Floats  # around 0, 1, 2, ... steps
+    first_s: float = 0.0  # where the lattice begins
 
     @property
     def reached(self) -> Floats:
@@ -48,7 +50,7 @@ class MakespanLaw(NamedTuple):
     @property
     def at_s(self) -> Floats:
         """The points, seconds."""
-        return np.asarray(np.arange(len(self.mass)) * self.step_s, np.float64)
+        return np.asarray(self.first_s + np.arange(len(self.mass)) * self.step_s, np.float64)
 
     def quantile(self, share: float) -> float:
         """The time by which this share of such jobs is complete, seconds, to a step."""
@@ -67,6 +69,8 @@ def makespan_law(whole: Whole, points: int = POINTS) -> MakespanLaw | None:
     mean, reach = whole.makespan, 2.0
     if mean == inf:
         return None
+    if whole.is_certain:  # complete by the second of two points that are hardly apart
+        return MakespanLaw(AT_ONCE * mean, np.array([1.0, 0.0]), (1 - AT_ONCE) * mean)
     first = min(points, POINTS_FIRST)
     while on_lattice(whole, reach * mean, first).mass.sum() < 1 - BEYOND and reach < REACH_MOST:
         reach *= 2

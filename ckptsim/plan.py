@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ckptsim.account import Account, accounts
+from ckptsim.account import Account
 from ckptsim.doubt import BAND, Change, Robust, Slack, Spread, robust, slacks, spread
 from ckptsim.errors import ScenarioError
 from ckptsim.exact import Solver, Value
 from ckptsim.formulas import Formula, formulas
 from ckptsim.makespan import (
     Whole,
-    account_of_whole,
+    accounts_of,
     blocks_of,
-    value_of_whole,
+    value_of,
     values_of,
     whole_steps,
 )
@@ -31,7 +31,7 @@ from ckptsim.unequal import PlanValue, best_plan
 from ckptsim.variation import variations, with_job
 
 HOPELESS = {
-    Kind.USEFUL: "nothing is ever committed, with any interval",
+    Kind.USEFUL: "no interval can work: nothing is ever committed",
     Kind.MAKESPAN: "the job never finishes, with any interval",
     Kind.QUANTILE: "so many of such jobs are never done, with any interval",
     Kind.DEADLINE: "no interval gives the job any chance of that; give it longer",
@@ -131,11 +131,7 @@ class Advice:
 
     def accounts_of(self, intervals: list[int]) -> list[Account]:
         """Where the time of a lease goes with each of these intervals."""
-        solver = self.search.solver
-        if not self.scenario.job.steps:
-            return accounts(solver, intervals)
-        ending = [value.interval for value in values_of(solver, intervals) if value.work_s > 0]
-        return [account_of_whole(solver, interval) for interval in ending]
+        return accounts_of(self.search.solver, intervals)
 
     @property
     def trade_off(self) -> list[Account]:
@@ -174,7 +170,8 @@ def plan(
     search = Search(scenario, aim)
     solver, best, price = search.solver, search.best, aim.price_s(search.solver)
     if search.goodness(best) == 0:
-        raise ScenarioError(f"--objective {aim.describe()}: {HOPELESS[aim.kind]}")
+        given = "" if aim == Objective() else f"--objective {aim.describe()}: "
+        raise ScenarioError(given + HOPELESS[aim.kind])
     interval = scenario.job.computed_interval
     unequal = best_plan(solver, best, price)
     return Advice(
@@ -228,7 +225,7 @@ def without_step(scenario: Scenario, objective: Objective) -> Free | None:
         return None
     best, solver = search.best, search.solver
     whole = None if job.work is None else Whole(solver, blocks_of(solver, best.interval))
-    value = value_of_whole(solver, best.interval) if job.steps else best
+    value = value_of(whole, best.interval) if whole and job.steps else best
     return Free(value, None if whole is None else whole.makespan)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ckptsim.ends import Floats
 from ckptsim.exact import Solver, Value
 from ckptsim.program import NOTHING, POINTS, Choices, Indices, Program, points_for
-from ckptsim.rules import NEVER, Row
+from ckptsim.rules import NEVER, Row, interval_at
 from ckptsim.scenario import Scenario
 from ckptsim.sums import CELLS
 from ckptsim.unequal import PlanValue, rounds_of
@@ -184,14 +184,7 @@ def in_time(*seconds: float) -> tuple[int, ...]:
 def stops(program: Program, rows: tuple[Row, ...]) -> Indices:
     """The index at which the table has a job stop that begins to compute at each age."""
     here = np.arange(program.points + 1)
-    ages = program.ages[here] * SECOND
-    first = np.array([row.age for row in rows])
-    which = np.maximum(np.searchsorted(first, ages, side="right") - 1, 0)
-    ends = np.array([row.age for row in rows[1:]] + [rows[-1].age + 1])
-    low, high = (np.array([row[n] % NEVER for row in rows], np.float64) for n in (1, 2))
-    share = np.clip((ages - first[which]) / (ends - first)[which], 0, 1)
-    share[which == len(rows) - 1] = 0  # the last row stays as it begins
-    compute = low[which] + share * (high - low)[which]
+    ages = np.rint(program.ages[here] * SECOND).astype(np.int64)
+    compute = np.array([interval_at(rows, age) for age in ages.tolist()])
     stop = here + np.maximum(np.rint(compute / program.step_ns).astype(np.intp), 1)
-    stop[compute == 0] = NOTHING
     return np.where(stop <= program.points, stop, NOTHING)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ckptsim.ends import Floats
+from ckptsim.ends import FARTHEST, Floats
 from ckptsim.exact import Solver, in_pairs, point_by_point
 from ckptsim.lifetimes import Law
 from ckptsim.rules import NEVER
@@ -99,7 +99,7 @@ class Program:
         self.again = self.kernel(job.restart_in_place)
         beyond = sum(each.offset + len(each.mass) for each in (self.commit, self.again)) + 1
         self.ages = (first + self.step_ns * np.arange(points + 1 + beyond)) / SECOND
-        self.lasting = solver.until_left(self.ages)
+        self.lasting = self.ends.until_left(self.ages)
 
     def dividing(self, step: int) -> int:
         """A step no longer, that a checkpoint's least and usual costs are whole numbers of.
@@ -114,11 +114,15 @@ class Program:
         return common // -(-common // step)
 
     def last(self) -> float:
-        """The last age at which it may help to stop: for the limit, or when few leases are left."""
+        """The last age at which it may help to stop: for the limit, or when few leases are left.
+
+        A transfer may be safe so much later than the soft kill as the grace lets it.
+        """
         few = np.array([1 - RARE])
         laws = (self.ends.evictions, self.ends.power_failures)
-        job = self.solver.scenario.job
-        longest = min(self.ends.horizon, *(float(law.quantile(few)[0]) for law in laws))
+        job, ends = self.solver.scenario.job, self.ends
+        last = min(ends.horizon, *(float(law.quantile(few)[0]) for law in laws))
+        longest = min(last + min(ends.grace, job.transfer.highest), ends.limit, FARTHEST)
         return longest - job.write.lowest - job.transfer.lowest
 
     def kernel(self, *laws: Law) -> Kernel:

@@ -125,6 +125,16 @@ def test_every_kind_of_plan_has_its_report(words, tmp_path):
     assert (tmp_path / "there" / "plan.html").stat().st_size > 100_000
 
 
+def test_a_job_in_steps_whose_checkpoints_are_free_is_told_its_step():
+    plan = answer("plan", "--limit", "6h", "--evictions", "12h", "--step", "10min", *FEW)
+    assert plan["best_step"]["interval_s"] == plan["recommended"]["interval_s"] == 600
+
+
+def test_a_job_without_chance_is_told_one_makespan():
+    done = ckptsim("plan", "--limit", "6h", "--write", "5min", "--work", "3d", *FEW, "--no-report")
+    assert "One job of 3 d, alone: 3 d 1 h, always." in done.stdout
+
+
 def test_json_writes_no_report_unasked(tmp_path):
     answer("plan", *LEASE, *FEW)
     assert list(tmp_path.iterdir()) == []

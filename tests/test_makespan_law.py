@@ -134,7 +134,7 @@ def lattice_of_quarters(scenario, interval, reached):
 
 def by(law, times_s):
     """`law.by` at many times; it is asked itself for one of them (less than 1e-6 it calls none)."""
-    found = np.interp(times_s, law.at_s, law.reached).clip(0, 1)
+    found = np.interp(times_s, law.at_s, law.reached, left=0.0).clip(0, 1)
     assert law.by(times_s[len(times_s) // 2]) == pytest.approx(found[len(times_s) // 2], abs=1e-6)
     return found
 
@@ -379,3 +379,15 @@ def test_leases_and_every_category_are_what_is_simulated(more):
     solved = np.array([job.leases, *(job.spent_s[category] for category in Category)])
     error = np.array([1e-3, *[36.0] * len(Category)])
     assert np.all(np.abs(rows.mean(axis=0) - solved) <= half_widths + error)
+
+
+def test_a_makespan_without_chance_is_certain():
+    """73 h to the last block: neither sooner nor later, and a deadline of 73 h is met."""
+    scenario = at(job__work="3d", job__write="5min", slots__limit="6h")
+    solver = Solver(scenario)
+    job = Whole(solver, blocks_of(solver, 355 * MINUTE))
+    law = makespan_law(job)
+    hours = simulate(world_of(scenario, 355 * MINUTE), 0).makespans[0] / SECOND / 3600
+    assert hours == pytest.approx(73)
+    assert [law.by(each * 3600) for each in (72.999, 73, 74)] == [0, 1, 1]
+    assert [law.quantile(q) / 3600 for q in (0.05, 0.5, 0.99)] == pytest.approx([73] * 3, rel=1e-8)

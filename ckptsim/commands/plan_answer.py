@@ -74,7 +74,7 @@ class Answer:
             "objective": advice.objective.describe(),
             "recommended": self.value_json(advice.best),
             "best_fixed": self.free_json(free) if free else self.value_json(advice.best),
-            "best_step": self.step_json() if free else None,
+            "best_step": self.step_json() if self.in_steps else None,
             "best_plan": advice.plan and self.plan_json(advice.plan),
             "policy": advice.policy and self.policy_json(advice.policy),
             "leaving_early": advice.leaving
@@ -112,6 +112,11 @@ class Answer:
             "scenario": describe(self.scenario),
             "seed": self.scenario.seed,
         }
+
+    @property
+    def in_steps(self) -> bool:
+        """Can the job checkpoint only at certain moments?"""
+        return bool(self.scenario.job.step or self.scenario.job.steps)
 
     def value_json(self, value: Value) -> dict[str, Any]:
         """A value with the makespan of one job, if it has an end."""

@@ -244,8 +244,11 @@ def whole_job(advice: Advice) -> Iterator[str]:
     mean = advice.makespan(advice.best)
     if work is None or mean is None or math.isinf(mean):
         return
-    told = f"One job of {show(work)}, alone: {show(nanoseconds(mean))} on average"
-    if law:
+    told = f"One job of {show(work)}, alone: {show(nanoseconds(mean))}"
+    whole = advice.whole(advice.best)
+    certain = whole is not None and whole.is_certain
+    told += ", always" if certain else " on average"
+    if law and not certain:
         some, most = (show(nanoseconds(law.quantile(share))) for share in (0.5, 0.9))
         told += f", half of such jobs within {some}, 90 % within {most}"
     yield told + "."
@@ -343,7 +346,8 @@ def write_report(answer: Answer, folder: Path) -> Path:
     report.data("curve", curve_frame(advice))
     report.table(value_rows(advice))
     report.say("## How flat or steep it is", *ground(advice), *whole_job(advice))
-    if advice.makespans:
+    whole = advice.whole(advice.best)
+    if advice.makespans and whole and not whole.is_certain:
         report.picture("makespan", plots.makespan_law_figure(advice), "How long one job takes")
     report.say("## Other ways to do it, and what formulas say")
     report.table(way_rows(advice))
