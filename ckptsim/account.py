@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ckptsim.delayed import Delayed
 from ckptsim.ends import Floats
 from ckptsim.exact import Course, Solver
 from ckptsim.ledger import Category
@@ -56,7 +57,7 @@ def accounts(solver: Solver, intervals: list[int]) -> list[Account]:
 def accounts_of(solver: Solver, intervals: list[int], course: Course) -> list[Account]:
     """The account of each lease of a course."""
     spent = spent_on(solver, course)
-    checkpoints = course.total(course.safe, solver.chances(course))
+    checkpoints, _ = solver.committed(course)
     moved = bytes_moved(solver, spent)
     return [
         Account(
@@ -104,6 +105,8 @@ def spent_on(solver: Solver, course: Course, *, cold: bool = False) -> dict[Cate
         Category.RESTART_IN_PLACE: resuming(solver, course, begun - started, safe),
         Category.INPUT: none + fetched,
         Category.VACATING: outliving.vacating,
+        Category.LOST_HOLD: none,
+        Category.LOST_LEAVING: none,
         Category.DISCONNECTED: disconnected(solver, course, outliving.powered_off),
     }
 
@@ -123,11 +126,11 @@ def lost_at_limit(solver: Solver, course: Course) -> Floats:
     ends, safe = solver.ends, course.safe
     if solver.limit == NEVER:
         return np.zeros(course.leases)
-    begun, length = course.begun, course.rounds.length / SECOND
-    computed = np.clip((solver.limit - begun.age) / SECOND, 0.0, length[begun.round])
+    if isinstance(solver, Delayed):
+        return lost_at_limit_when_told(solver, course)
     in_time = safe.mass * solver.within(safe.age, solver.limit, safe.step)
-    each = length[safe.round]
-    lost = course.total(begun, begun.mass * computed) - course.total(safe, in_time * each)
+    each = course.rounds.length[safe.round] / SECOND
+    lost = computed_by_limit(solver, course) - course.total(safe, in_time * each)
     total = ends.expiring * lost
     if ends.grace > 0:  # soft-killed before, with a transfer that only the limit cut off
         sent, _ = solver.transfers(course)
@@ -135,6 +138,22 @@ def lost_at_limit(solver: Solver, course: Course) -> Floats:
         warned = ends.outlived(since, np.full_like(since, ends.limit)) - ends.expiring
         total = total + course.total(safe, (safe.mass - in_time) * warned * each)
     return np.asarray(total)
+
+
+def computed_by_limit(solver: Solver, course: Course) -> Floats:
+    """Computed by leases that come to their limit; seconds."""
+    begun, length = course.begun, course.rounds.length / SECOND
+    computed = np.clip((solver.limit - begun.age) / SECOND, 0.0, length[begun.round])
+    return course.total(begun, begun.mass * computed)
+
+
+def lost_at_limit_when_told(solver: Delayed, course: Course) -> Floats:
+    """The same where all is saved at the end: less what then is, or a power failure loses."""
+    safe = course.safe
+    written = safe.mass * solver.within(safe.age, solver.limit, safe.step)
+    each = course.rounds.length[safe.round] / SECOND
+    found = solver.ends.expiring * computed_by_limit(solver, course)
+    return np.asarray(found - solver.saving.expired * course.total(safe, written * each))
 
 
 def lost_to_power_failures(solver: Solver, course: Course) -> Floats:
@@ -145,6 +164,9 @@ def lost_to_power_failures(solver: Solver, course: Course) -> Floats:
     length = course.rounds.length / SECOND
     computed = ends.lasting_to_power_failure(begun.age_s + length[begun.round])
     computed = computed - ends.lasting_to_power_failure(begun.age_s)
+    if isinstance(solver, Delayed):  # nothing is safe yet, nor is it while vacating
+        written = safe.mass * solver.saving.struck(safe.age_s) * length[safe.round]
+        return course.total(begun, begun.mass * computed) + course.total(safe, written)
     later = ends.powered_off(np.array(inf)) - ends.powered_off(safe.age_s)
     lost = course.total(begun, begun.mass * computed)
     lost = lost - course.total(safe, safe.mass * later * length[safe.round])

@@ -9,13 +9,14 @@ from ckptsim.ends import Ends, Floats
 from ckptsim.exact import Course, Solver, Stage, Value
 from ckptsim.lifetimes import Constant, Empirical, Never
 from ckptsim.makespan import values_of
-from ckptsim.rules import NEVER
+from ckptsim.modes import Periodic, solver_of
+from ckptsim.rules import NEVER, Mode
 from ckptsim.scenario import Scenario
 from ckptsim.search import MARGIN, Search, edges, worth
-from ckptsim.sums import CELLS_COARSE
+from ckptsim.sums import CELLS_COARSE, is_certain
 from ckptsim.units import SECOND
 from ckptsim.variation import with_costs, with_job, with_losses
-from ckptsim.world import unless_none
+from ckptsim.world import cost_laws, unless_none
 
 BAND = 0.10  # costs and times between losses may be so much longer or shorter than said
 COSTS_TRIED = 21  # in the band, evenly
@@ -83,9 +84,11 @@ class Spread(NamedTuple):
 
 def slacks(search: Search, value: Value) -> list[Slack]:
     """How much longer each cost may be; none where costs are random, or no age is a bound."""
-    if not search.solver.constant or not value.fitting or search.scenario.job.steps:
+    solver = search.solver
+    random = not all(map(is_certain, cost_laws(search.scenario)))
+    if random or not value.fitting or search.scenario.job.steps:
         return []
-    extras = {cost: extra_of(search.solver, value, cost) for cost in costs_of(search.scenario)}
+    extras = {cost: extra_of(solver, value, cost) for cost in costs_of(search.scenario)}
     return [
         Slack(
             "restart" if len(costs) > 1 else costs[0],
@@ -100,6 +103,13 @@ def slacks(search: Search, value: Value) -> list[Slack]:
 def costs_of(scenario: Scenario) -> list[tuple[str, ...]]:
     """The costs that may be longer; the two restarts together where they are one."""
     job = scenario.job
+    match job.mode:
+        case Mode.MANUAL:
+            return [("write",), ("transfer",), ("restart_lease",)]
+        case Mode.DELAYED:
+            return [("write",), ("restart_lease",)]
+        case Mode.PERIODIC_SIGNAL:  # the signals come when they come
+            return [("write",), ("transfer",)]
     if job.restart_in_place == job.restart_lease:
         return [("write",), ("transfer",), ("restart_lease", "restart_in_place")]
     return [("write",), ("transfer",), ("restart_lease",), ("restart_in_place",)]
@@ -117,6 +127,7 @@ def extra_of(solver: Solver, value: Value, costs: tuple[str, ...]) -> int:
     extra = NEVER
     for bound, commits in ((solver.limit, value.fitting), (worklife, value.fitting - 1)):
         times = sum(repeated(cost, commits) for cost in costs)
+        times = min(times, 1) if isinstance(solver, Periodic) else times  # of the last alone
         if bound < NEVER and times > 0:
             extra = min(extra, (bound - int(safe[commits - 1])) // times)
     return extra
@@ -133,7 +144,7 @@ def beyond(search: Search, value: Value, costs: tuple[str, ...], extra: int) -> 
     """The interval's value if each of these costs took so much longer, ns."""
     job = search.scenario.job
     longer = {cost: Constant(getattr(job, cost).mean + extra / SECOND) for cost in costs}
-    return Solver(with_job(search.scenario, **longer)).value(value.interval)
+    return solver_of(with_job(search.scenario, **longer)).value(value.interval)
 
 
 def robust(search: Search, best: Value, band: float = BAND) -> Robust:
@@ -169,7 +180,7 @@ def candidates(search: Search, best: Value, band: float, count: int) -> list[int
     near = np.linspace(max(low, search.span.low), min(high, search.span.high), count)
     enough = (1 - 2 * band) * worth(best)
     good = [value.interval for value in search.curve if worth(value) >= enough]
-    rims = (Solver(with_costs(search.scenario, 1 + off)) for off in (band, -band))
+    rims = (solver_of(with_costs(search.scenario, 1 + off)) for off in (band, -band))
     cliffs = [edge for rim in rims for edge in edges(rim) if low <= edge <= high]
     found = [*near.astype(np.int64).tolist(), *good[:: max(1, len(good) // count)], *cliffs]
     whole = {interval // search.step * search.step for interval in found}
@@ -185,12 +196,12 @@ def band_of(scenario: Scenario, band: float, count: int) -> Iterator[tuple[float
         ends: Ends | None = None
         for cost, share in zip(costs, shares, strict=True):
             other = with_losses(with_costs(scenario, 1 + band * cost), 1 + band * node)
-            solver = Solver(other, CELLS_COARSE, ends)
+            solver = solver_of(other, CELLS_COARSE, ends)
             ends = solver.ends
             yield weight / 2 * share, solver
     for cost, loss in ((1, -1), (1, 1), (-1, -1), (-1, 1)):
         other = with_losses(with_costs(scenario, 1 + band * cost), 1 + band * loss)
-        yield 0.0, Solver(other, CELLS_COARSE)
+        yield 0.0, solver_of(other, CELLS_COARSE)
 
 
 def spread(search: Search, best: Value) -> Spread | None:
@@ -199,10 +210,11 @@ def spread(search: Search, best: Value) -> Spread | None:
     The bootstrap (Efron, Annals of Statistics 7, 1979): lifetimes are drawn again with replacement,
     the best interval is found anew among those known to be any good. A lease is worth, on average,
     the mean of what it is worth for each lifetime; so all resamples are one product of matrices.
-    None where evictions are not observed lifetimes, and for a job in steps of its own.
+    None where evictions are not observed lifetimes, for a job in steps of its own, and in modes in
+    which the worth of a lifetime is not known.
     """
     law = search.scenario.slots.evictions
-    if not isinstance(law, Empirical) or search.scenario.job.steps:
+    if not isinstance(law, Empirical) or search.scenario.job.steps or not search.solver.is_plain:
         return None
     intervals = contenders(search, best)
     work, length = by_lifetime(search.solver, law, intervals)

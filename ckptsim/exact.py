@@ -127,7 +127,13 @@ class Course(NamedTuple):
 
 
 class Solver:
-    """A scenario made ready: its laws, and the lattice on which its costs are added up."""
+    """A scenario made ready: its laws, and the lattice on which its costs are added up.
+
+    Its jobs compute for an interval whatever the clock says, and have each checkpoint transferred;
+    for other modes see modes.py.
+    """
+
+    is_plain = True
 
     def __init__(self, scenario: Scenario, cells: int = CELLS, ends: Ends | None = None) -> None:
         """With `ends`, already made from a scenario of the same slots, their integrals are kept."""
@@ -167,8 +173,7 @@ class Solver:
     def values_of_portion(self, intervals: list[int]) -> list[Value]:
         rounds = self.fixed(intervals)
         course = self.course(rounds)
-        checkpoints = course.total(course.safe, self.chances(course))
-        work = checkpoints * np.array(intervals) / SECOND
+        checkpoints, work = self.committed(course)
         rows = zip(
             intervals,
             self.fitting(course if self.constant else self.usual_course(rounds)),
@@ -179,6 +184,25 @@ class Solver:
         )
         gap = self.scenario.slots.gap.mean
         return [Value(*row, gap) for row in rows]
+
+    def committed(self, course: Course) -> tuple[Floats, Floats]:
+        """Mean checkpoints and seconds of work that each lease commits."""
+        safe, chances = course.safe, self.chances(course)
+        each = chances * course.rounds.length[safe.round] / SECOND
+        return course.total(safe, chances), course.total(safe, each)
+
+    @property
+    def around(self) -> int:
+        """What the longest interval leaves time for in a lease, ns."""
+        usual = self.usual
+        return usual.input + usual.restart_lease + usual.write + usual.transfer
+
+    def last_intervals(self, bound: int, most: int) -> list[int]:
+        """The last intervals with which 1, 2, ... commits, up to so many, come by this age, ns."""
+        usual = self.usual
+        again = usual.write + usual.transfer + usual.restart_in_place
+        first = usual.input + usual.restart_lease - usual.restart_in_place
+        return [(bound - first - k * again) // k for k in range(1, most)]
 
     def fitting(self, course: Course) -> list[int | None]:
         """Checkpoints in a lease that the slot ends by its limit alone; None if nothing ends it."""

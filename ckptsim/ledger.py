@@ -7,7 +7,7 @@ committed (or the job completes), lost, by cause, when the lease ends first.
 from collections.abc import Sequence
 from enum import IntEnum
 
-from ckptsim.rules import Event, Job, Phase
+from ckptsim.rules import Event, Job, Phase, on_slot
 
 
 class Category(IntEnum):
@@ -25,9 +25,17 @@ class Category(IntEnum):
     INPUT = 9
     VACATING = 10
     DISCONNECTED = 11
+    LOST_HOLD = 12  # or removal
+    LOST_LEAVING = 13  # the job ended by itself, to run again
 
 
-LOST = (Category.LOST_LIMIT, Category.LOST_EVICTION, Category.LOST_POWER_FAILURE)
+LOST = (
+    Category.LOST_LIMIT,
+    Category.LOST_EVICTION,
+    Category.LOST_POWER_FAILURE,
+    Category.LOST_HOLD,
+    Category.LOST_LEAVING,
+)
 
 
 def opened() -> list[int]:
@@ -42,7 +50,7 @@ def charge(ledger: list[int], before: Job, event: Event, after: Job) -> None:
     pending = before.unsaved
     if before.phase == Phase.COMPUTING:
         pending += elapsed
-    elif before.phase != Phase.QUEUED:
+    elif on_slot(before.phase):
         ledger[category_of(before.phase)] += elapsed
     ledger[Category.USEFUL] += committed
     lost = pending - committed - after.unsaved
@@ -55,7 +63,7 @@ def category_of(phase: Phase) -> Category:
     match phase:
         case Phase.WRITING:
             return Category.WRITE
-        case Phase.TRANSFERRING:
+        case Phase.TRANSFERRING | Phase.DELIVERING:
             return Category.TRANSFER
         case Phase.RESTARTING:
             return Category.RESTART_LEASE
@@ -77,6 +85,10 @@ def cause_of(event: Event) -> Category:
             return Category.LOST_LIMIT
         case Event.POWERED_OFF:
             return Category.LOST_POWER_FAILURE
+        case Event.WITHDRAWN:
+            return Category.LOST_HOLD
+        case Event.REQUEUED:
+            return Category.LOST_LEAVING
     assert event in (Event.WARNED, Event.EVICTED)
     return Category.LOST_EVICTION
 

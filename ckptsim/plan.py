@@ -22,13 +22,16 @@ from ckptsim.makespan import (
     whole_steps,
 )
 from ckptsim.makespan_law import MakespanLaw, makespan_law
+from ckptsim.modes import PLAIN, solver_of
 from ckptsim.objective import Kind, Objective
 from ckptsim.policy import Policy, best_policy, fixed_policy, policy_of
-from ckptsim.scenario import Scenario
+from ckptsim.rules import Mode
+from ckptsim.scenario import Scenario, named
 from ckptsim.search import MARGIN, Cliff, Range, Search, worth
 from ckptsim.sums import CELLS, CELLS_COARSE
 from ckptsim.unequal import PlanValue, best_plan
 from ckptsim.variation import variations, with_job
+from ckptsim.ways import Way, ways
 
 HOPELESS = {
     Kind.USEFUL: "no interval can work: nothing is ever committed",
@@ -37,6 +40,8 @@ HOPELESS = {
     Kind.DEADLINE: "no interval gives the job any chance of that; give it longer",
     Kind.WEIGHTED: "no checkpoint is ever worth that price; ask for less",
 }
+
+MAY_LEAVE = (Mode.EXIT_CODE, Mode.EXIT_SIGNAL, Mode.MANUAL)  # early exits leave anyway
 
 
 class Free(NamedTuple):
@@ -99,10 +104,13 @@ class Advice:
         return [int(step) for step in (after if last else after[:-1])]
 
     def whole(self, value: Value) -> Whole | None:
-        """One whole job that never waits for a slot, with this interval; None without end."""
-        if self.scenario.job.work is None:
-            return None
+        """One whole job that never waits for a slot, with this interval.
+
+        None without end, and in the modes in which that is not known.
+        """
         solver = self.search.solver
+        if self.scenario.job.work is None or not solver.is_plain:
+            return None
         return Whole(solver, blocks_of(solver, value.interval))
 
     @cached_property
@@ -114,7 +122,7 @@ class Advice:
     def makespan(self, value: Value) -> float | None:
         """Mean seconds to completion of one job that never waits for a slot; inf: never.
 
-        None for a job without end.
+        None as of `whole`.
         """
         whole = self.whole(value)
         return None if whole is None else whole.makespan
@@ -143,11 +151,16 @@ class Advice:
         return found
 
     @cached_property
+    def ways(self) -> list[Way]:
+        """The other ways to checkpoint, and this one, each with its own best interval."""
+        return ways(self.scenario, self.best)
+
+    @cached_property
     def error(self) -> float:
         """How far the useful fraction may be off: what halving the lattice of costs makes of it."""
         if self.search.solver.constant:
             return 0.0
-        (finer,) = values_of(Solver(self.scenario, 2 * CELLS), [self.best.interval])
+        (finer,) = values_of(solver_of(self.scenario, 2 * CELLS), [self.best.interval])
         return abs(worth(finer) - worth(self.best))
 
 
@@ -167,13 +180,14 @@ def plan(
     interval can work.
     """
     aim = objective or Objective()
+    refuse_whole_jobs(scenario, aim)
     search = Search(scenario, aim)
     solver, best, price = search.solver, search.best, aim.price_s(search.solver)
     if search.goodness(best) == 0:
         given = "" if aim == Objective() else f"--objective {aim.describe()}: "
         raise ScenarioError(given + HOPELESS[aim.kind])
     interval = scenario.job.computed_interval
-    unequal = best_plan(solver, best, price)
+    unequal = best_plan(solver, best, price) if solver.is_plain else None
     return Advice(
         scenario=scenario,
         objective=aim,
@@ -203,7 +217,7 @@ def clock_aware(
     solver: Solver, best: Value, unequal: PlanValue | None, price: float
 ) -> Policy | None:
     """The best policy: the best plan told by the clock, or where costs are random a table."""
-    if solver.scenario.job.steps:
+    if solver.scenario.job.steps or not solver.is_plain:
         return None
     if unequal:
         return policy_of(solver, unequal)
@@ -224,7 +238,8 @@ def without_step(scenario: Scenario, objective: Objective) -> Free | None:
     except ScenarioError:  # checkpoints cost nothing: then the more often the better
         return None
     best, solver = search.best, search.solver
-    whole = None if job.work is None else Whole(solver, blocks_of(solver, best.interval))
+    has_whole = job.work is not None and solver.is_plain
+    whole = Whole(solver, blocks_of(solver, best.interval)) if has_whole else None
     value = value_of(whole, best.interval) if whole and job.steps else best
     return Free(value, None if whole is None else whole.makespan)
 
@@ -233,9 +248,21 @@ def leaving_early(scenario: Scenario, objective: Objective, answer: Value) -> Le
     """What leaving early would be worth to a job that does not."""
     if scenario.job.leave_early or scenario.slots.limit is None:
         return None
+    if scenario.job.mode not in MAY_LEAVE:
+        return None
     search = Search(with_job(scenario, leave_early=True), objective, CELLS_COARSE)
     plan = best_plan(search.solver, search.best, objective.price_s(search.solver))
     return Leaving(search.best, search.value(answer.interval), plan)
+
+
+def refuse_whole_jobs(scenario: Scenario, objective: Objective) -> None:
+    """ScenarioError where whole jobs are asked about in a mode in which only leases are known."""
+    mode = scenario.job.mode
+    if objective.of_whole_job and mode not in PLAIN:
+        raise ScenarioError(
+            f"--objective {objective.describe()}: with the mode {named(mode)!r} only leases have "
+            "an exact answer, not whole jobs; leave it out, or use ckptsim simulate"
+        )
 
 
 def quicker(objective: Objective) -> Objective:

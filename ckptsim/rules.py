@@ -20,9 +20,18 @@ What was computed since is lost when the lease ends. A lease ends in one of thes
                is all the time there is, as on other systems
   POWERED_OFF  the machine is gone; the access point waits out the contact lease (F35) and only
                then queues the job again
+  WITHDRAWN    soft kill too, because the job is held or removed (C19)
   by itself    the job completed, left early because no further checkpoint fits before the limit,
-               or was rescheduled after a checkpoint because its claim is past CLAIM_WORKLIFE (D28)
+               or was rescheduled after a checkpoint because its claim is closing (D28): it is past
+               CLAIM_WORKLIFE, or retiring
 
+That is the life of a job that ends with an agreed exit code after each checkpoint. HTCondor's
+manual has other ways (`Mode`): the job may be told by a signal when to do so, may send its files
+itself and compute on, may end and be queued anew with each checkpoint; or it keeps its checkpoints
+in the sandbox, and they are transferred only when the slot is lost (delayed transfer, C22).
+
+In a simulation every phase has a length when it begins. With real processes the lengths of some
+are not known: they are NEVER, and the driver reports ELAPSED on a job whose phase is `over`.
 Phases that take no time are passed through at once and never show. Times are integer nanoseconds.
 """
 
@@ -39,6 +48,19 @@ FRUITLESS_LEASES_MAX = 10_000
 """A job that commits nothing in so many leases in a row is said never to finish."""
 
 
+class Mode(IntEnum):
+    """How a job saves its work: the ways of HTCondor's manual, "Self-checkpointing jobs"."""
+
+    EXIT_CODE = 0  # it ends with an agreed code; its checkpoint is transferred; it is started again
+    EXIT_SIGNAL = 1  # the same with a signal for a code (H43)
+    PERIODIC_SIGNAL = 2  # the same, whenever it gets a signal, every so often (H44)
+    EARLY_EXIT = 3  # it ends for good and is queued anew (on_exit_remove, H45)
+    MANUAL = 4  # it sends its checkpoint itself and computes on (H46)
+    DELAYED = 5  # its checkpoints stay in the sandbox until the slot is lost (C22)
+    DELAYED_SIGNAL = 6  # it writes one only then, told by the soft kill (C21, C27)
+    NONE = 7
+
+
 class Phase(IntEnum):
     """What a job is doing."""
 
@@ -50,10 +72,13 @@ class Phase(IntEnum):
     WRITING = 5
     TRANSFERRING = 6
     RESUMING = 7  # restart in place, after a checkpoint
-    VACATING = 8  # soft-killed, with a transfer still on the wire
+    VACATING = 8  # soft-killed, and still saving what it can
     DISCONNECTED = 9  # the slot is dead, the access point does not know
-    COMPLETED = 10
-    STRANDED = 11  # can never finish
+    DELIVERING = 10  # it ended by itself, and its output is transferred
+    COMPLETED = 11
+    STRANDED = 12  # can never finish
+    HELD = 13
+    REMOVED = 14
 
 
 class Event(IntEnum):
@@ -65,6 +90,18 @@ class Event(IntEnum):
     EVICTED = 3
     POWERED_OFF = 4
     PLACED = 5
+    # What only people and real processes do:
+    WITHDRAWN = 6  # soft kill, for a hold or a removal
+    FAILED = 7  # a checkpoint's transfer came to nothing, and the job may try again
+    EXITED = 8  # the job ended by itself, and not with a checkpoint
+    REQUEUED = 9  # it ended by itself, and is to run again
+    HELD = 10
+    RELEASED = 11
+    REMOVED = 12
+
+
+SOFT = (Event.EXPIRED, Event.WARNED, Event.WITHDRAWN)
+"""What leaves a job the time to save, if it saves when told."""
 
 
 class Costs(NamedTuple):
@@ -90,7 +127,7 @@ class Plan(NamedTuple):
     """What stays the same for all of a job's life."""
 
     work: int  # computation in all; NEVER for a job without end
-    interval: int  # computation between two checkpoints
+    interval: int  # computation between two checkpoints; time between two signals for one
     last_checkpoint: bool  # is one written after the last block too?
     leave_early: bool
     claim_worklife: int
@@ -101,6 +138,7 @@ class Plan(NamedTuple):
     table: tuple[Row, ...] = ()  # what to compute at which age of a lease, instead of the interval
     leave_after: int = NEVER  # a commit later in a lease than this is the last
     boundaries: tuple[int, ...] = ()  # work done at the end of each step, if only there it can stop
+    mode: Mode = Mode.EXIT_CODE
 
 
 class Lease(NamedTuple):
@@ -113,6 +151,8 @@ class Lease(NamedTuple):
     powered_off: int
     noticed: int  # when the contact lease of a powered-off machine is over
     began: int = 0
+    respite: int = 0  # how long a job may still save after its limit
+    retiring: int = NEVER  # from then on the claim is closing
 
 
 class Job(NamedTuple):
@@ -122,9 +162,10 @@ class Job(NamedTuple):
     since: int  # when this phase began
     until: int  # when it ends if nothing cuts it short
     saved: int  # committed work
-    unsaved: int  # work computed, in a checkpoint that is not committed yet
+    unsaved: int  # work computed before this phase and not committed yet
     checkpoints: int  # committed so far
     fruitless: int  # leases in a row, this one included, that have committed nothing
+    written: int = 0  # of the unsaved work, what a complete checkpoint in the sandbox holds
 
 
 def submitted(plan: Plan, now: int, checkpoints: int = 0) -> Job:
@@ -142,9 +183,11 @@ def upcoming(job: Job, lease: Lease) -> tuple[int, Event]:
     at, event = job.until, Event.ELAPSED
     if job.phase == Phase.DISCONNECTED:
         return at, event
-    if lease.expires < at:
-        at, event = lease.expires, Event.EXPIRED
-    if job.phase == Phase.VACATING:
+    vacating = job.phase == Phase.VACATING
+    expires = lease.expires + lease.respite if vacating else lease.expires
+    if expires < at:
+        at, event = expires, Event.EXPIRED
+    if vacating:
         if lease.evicted < at:
             at, event = lease.evicted, Event.EVICTED
     elif lease.warned < at:
@@ -171,12 +214,29 @@ def turned(plan: Plan, costs: Costs, lease: Lease, job: Job, event: Event, now: 
         case Event.PLACED:
             assert job.phase == Phase.QUEUED
             return placed(costs, job, now)
+        case Event.HELD | Event.RELEASED | Event.REMOVED:
+            return set_aside(job, event, now)
+        case Event.FAILED:
+            assert job.phase == Phase.TRANSFERRING
+            return entered(Phase.RESUMING, costs.restart_in_place, job, now)
+        case Event.EXITED:
+            return delivering(job, now)
+    return interrupted(plan, costs, lease, job, event, now)
+
+
+def interrupted(plan: Plan, costs: Costs, lease: Lease, job: Job, event: Event, now: int) -> Job:
+    """The job after what takes its slot from it, at once or soon."""
     assert on_slot(job.phase)
     match event:
-        case Event.WARNED if job.phase == Phase.TRANSFERRING:
-            return entered(Phase.VACATING, job.until - now, job, now)
+        case Event.WARNED | Event.WITHDRAWN if job.phase == Phase.TRANSFERRING:
+            if plan.mode != Mode.MANUAL:  # there it is the job that sends, and it is killed
+                return entered(Phase.VACATING, job.until - now, job, now)
         case Event.POWERED_OFF:
             return disconnected(lease, job, now)
+        case Event.REQUEUED if plan.mode == Mode.EARLY_EXIT:
+            return requeued(plan, credited(job), now)
+    if event in SOFT and saves_when_told(plan.mode) and is_running(job.phase):
+        return saving(plan, costs, job, now)
     return requeued(plan, job, now)
 
 
@@ -192,29 +252,55 @@ def finished(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
         case Phase.COMPUTING:
             return computed(plan, costs, job, now)
         case Phase.WRITING:
-            return entered(Phase.TRANSFERRING, costs.transfer, job, now)
+            return wrote(plan, costs, lease, job, now)
         case Phase.TRANSFERRING:
             return committed(plan, costs, lease, job, now)
         case Phase.RESUMING | Phase.STARTING | Phase.RESTARTING:
-            return entered(Phase.COMPUTING, block(plan, job.saved, now - lease.began), job, now)
+            return computing(plan, lease, job, now)
         case Phase.FETCHING if job.checkpoints == 0:
             return entered(Phase.STARTING, costs.cold_start, job, now)
         case Phase.FETCHING:
             return entered(Phase.RESTARTING, costs.restart_lease, job, now)
         case Phase.VACATING:
             return vacated(plan, credited(job), now)
+        case Phase.DELIVERING:
+            return Job(Phase.COMPLETED, now, NEVER, job.saved + job.unsaved, 0, job.checkpoints, 0)
     assert job.phase == Phase.DISCONNECTED
     return requeued(plan, job, now)
 
 
+def over(job: Job, now: int) -> Job:
+    """The job with its phase at an end, where that had no known length; for ELAPSED."""
+    return job._replace(until=now)
+
+
+def is_running(phase: Phase) -> bool:
+    """Is its executable at work, so that it can be told to save?"""
+    return phase in (Phase.COMPUTING, Phase.WRITING)
+
+
+def saves_when_told(mode: Mode) -> bool:
+    """Is a checkpoint transferred when the slot is lost (ON_EXIT_OR_EVICT)?"""
+    return mode in (Mode.DELAYED, Mode.DELAYED_SIGNAL)
+
+
 def block(plan: Plan, saved: int, age: int) -> int:
     """Computation up to the next checkpoint or the end, begun at this age of the lease."""
-    interval = interval_at(plan.table, age) if plan.table else plan.interval
-    done = min(saved + interval, plan.work)
+    done = min(saved + until_checkpoint(plan, age), plan.work)
     for boundary in plan.boundaries:
         if boundary >= done:
             return boundary - saved
     return done - saved
+
+
+def until_checkpoint(plan: Plan, age: int) -> int:
+    """Computation, begun at this age of the lease, up to the next checkpoint."""
+    match plan.mode:
+        case Mode.DELAYED_SIGNAL | Mode.NONE:
+            return NEVER
+        case Mode.PERIODIC_SIGNAL:  # the machine's clock runs through all that the job does
+            return plan.interval - age % plan.interval
+    return interval_at(plan.table, age) if plan.table else plan.interval
 
 
 def interval_at(table: tuple[Row, ...], age: int) -> int:
@@ -230,16 +316,55 @@ def interval_at(table: tuple[Row, ...], age: int) -> int:
 
 
 def entered(phase: Phase, length: int, job: Job, now: int) -> Job:
-    return Job(phase, now, now + length, job.saved, job.unsaved, job.checkpoints, job.fruitless)
+    """The job in another phase, all else as it was."""
+    saved, unsaved, written = job.saved, job.unsaved, job.written
+    return Job(phase, now, now + length, saved, unsaved, job.checkpoints, job.fruitless, written)
+
+
+def computing(plan: Plan, lease: Lease, job: Job, now: int) -> Job:
+    length = block(plan, job.saved + job.unsaved, now - lease.began)
+    return entered(Phase.COMPUTING, length, job, now)
 
 
 def computed(plan: Plan, costs: Costs, job: Job, now: int) -> Job:
-    done = now - job.since
-    if job.saved + done == plan.work and not plan.last_checkpoint:
+    saved, unsaved, written = job.saved, job.unsaved + now - job.since, job.written
+    if saved + unsaved == plan.work and not plan.last_checkpoint:
         return completed(plan, job, now)
-    return Job(
-        Phase.WRITING, now, now + costs.write, job.saved, done, job.checkpoints, job.fruitless
-    )
+    until = now + costs.write
+    return Job(Phase.WRITING, now, until, saved, unsaved, job.checkpoints, job.fruitless, written)
+
+
+def wrote(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
+    """The checkpoint is in the sandbox, to be sent at once or when the slot is lost."""
+    if plan.mode != Mode.DELAYED:
+        return entered(Phase.TRANSFERRING, costs.transfer, job, now)
+    if job.saved + job.unsaved == plan.work:
+        return completed(plan, job, now)
+    return computing(plan, lease, job._replace(written=job.unsaved), now)
+
+
+def saving(plan: Plan, costs: Costs, job: Job, now: int) -> Job:
+    """The slot is being lost to a job that saves when told: what it sends, and until when."""
+    if plan.mode == Mode.DELAYED:
+        return entered(Phase.VACATING, costs.transfer, job._replace(unsaved=job.written), now)
+    unsaved = job.unsaved + (now - job.since if job.phase == Phase.COMPUTING else 0)
+    length = costs.write + costs.transfer
+    return entered(Phase.VACATING, length, job._replace(unsaved=unsaved), now)
+
+
+def delivering(job: Job, now: int) -> Job:
+    """The job ended by itself; how long its output takes to transfer is not known."""
+    unsaved = job.unsaved + (now - job.since if job.phase == Phase.COMPUTING else 0)
+    return entered(Phase.DELIVERING, NEVER - now, job._replace(unsaved=unsaved), now)
+
+
+def set_aside(job: Job, event: Event, now: int) -> Job:
+    """What people do to a job that holds no slot."""
+    assert not on_slot(job.phase)
+    if event == Event.RELEASED:
+        assert job.phase == Phase.HELD
+        return job._replace(phase=Phase.QUEUED, since=now)
+    return job._replace(phase=Phase.HELD if event == Event.HELD else Phase.REMOVED, since=now)
 
 
 def committed(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
@@ -247,13 +372,21 @@ def committed(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job
     job = credited(job)
     if job.saved == plan.work:
         return completed(plan, job, now)
-    if (
-        claim_is_closing(plan, lease, now)
+    if leaves(plan, lease, job, now):
+        return requeued(plan, job, now)
+    if plan.mode == Mode.MANUAL:  # it never ended
+        return computing(plan, lease, job, now)
+    return entered(Phase.RESUMING, costs.restart_in_place, job, now)
+
+
+def leaves(plan: Plan, lease: Lease, job: Job, now: int) -> bool:
+    """Is the job to leave its slot, now that nothing would be lost by it?"""
+    return (
+        plan.mode == Mode.EARLY_EXIT
+        or (plan.mode != Mode.MANUAL and claim_is_closing(plan, lease, now))
         or now - lease.began > plan.leave_after
         or (plan.leave_early and nothing_fits(plan, lease, job, now))
-    ):
-        return requeued(plan, job, now)
-    return entered(Phase.RESUMING, costs.restart_in_place, job, now)
+    )
 
 
 def vacated(plan: Plan, job: Job, now: int) -> Job:
@@ -262,6 +395,9 @@ def vacated(plan: Plan, job: Job, now: int) -> Job:
 
 
 def credited(job: Job) -> Job:
+    """The job with its unsaved work committed, if there is any."""
+    if job.unsaved == 0:
+        return job
     saved = job.saved + job.unsaved
     return Job(job.phase, job.since, job.until, saved, 0, job.checkpoints + 1, 0)
 
@@ -272,20 +408,24 @@ def completed(plan: Plan, job: Job, now: int) -> Job:
 
 def claim_is_closing(plan: Plan, lease: Lease, now: int) -> bool:
     """After each checkpoint the claim must be reactivable, else the job is rescheduled (1025)."""
-    return now - lease.claimed > plan.claim_worklife
+    return now - lease.claimed > plan.claim_worklife or now >= lease.retiring
 
 
 def nothing_fits(plan: Plan, lease: Lease, job: Job, now: int) -> bool:
     """Would the limit come before anything more could be committed?"""
-    begins = now + plan.usual.restart_in_place
+    begins = now + (0 if plan.mode == Mode.MANUAL else plan.usual.restart_in_place)
     return begins + gain(plan, plan.usual, job.saved, begins - lease.began) > lease.expires
 
 
 def gain(plan: Plan, costs: Costs, saved: int, age: int) -> int:
     """Slot time from beginning to compute, at that age, to the next commit or the job's end."""
+    if plan.mode == Mode.DELAYED_SIGNAL:  # whatever it has computed can be saved
+        return 1
     done = block(plan, saved, age)
     if saved + done == plan.work and not plan.last_checkpoint:
         return done
+    if plan.mode == Mode.DELAYED:  # its transfer comes after the lease
+        return done + costs.write
     return done + costs.write + costs.transfer
 
 
@@ -314,19 +454,22 @@ def lease_least(plan: Plan, job: Job) -> int:
     return age + gain(plan, least, job.saved, age)
 
 
-def ending(phase: Phase, event: Event) -> Event:
-    """What took the slot from a job in this phase: the loss itself, not the end of what followed.
+def ending(phase: Phase, since: Event, event: Event) -> Event:
+    """What took the slot from a job that was in this phase since one event, until the other.
 
-    ELAPSED where the job left by itself.
+    That is the loss itself, not the end of what followed; ELAPSED where the job left by itself.
     """
     match phase:
         case Phase.DISCONNECTED:
             return Event.POWERED_OFF
         case Phase.VACATING if event in (Event.ELAPSED, Event.EVICTED):
-            return Event.WARNED
+            return since
     return event
 
 
 def begins_round(before: Job, job: Job) -> bool:
-    """Did what came between begin a new round of costs? A commit does, as does a new lease."""
-    return job.checkpoints != before.checkpoints
+    """Did what came between begin a new round of costs?
+
+    A commit does, as does a checkpoint complete in the sandbox, and a new lease.
+    """
+    return job.checkpoints != before.checkpoints or job.written > before.written

@@ -31,11 +31,14 @@ from ckptsim import units
 from ckptsim.errors import ScenarioError, nearest
 from ckptsim.lawtext import NAMES, PROFILES, Kind, law, parameters, read_text
 from ckptsim.lifetimes import Constant, Law, Never
+from ckptsim.rules import Mode
 from ckptsim.units import quoted
 
 _TOML_BYTES_MAX = 10**7
 _STEPS_MAX = 2_000
 _TABLES = ("job", "slots")
+_MODES = {mode.name.lower().replace("_", " "): mode for mode in Mode}
+_KEEPS_ITS_SLOT = (Mode.DELAYED, Mode.DELAYED_SIGNAL, Mode.NONE)
 _POOL = ("pool", "slots.pool")
 _FLAGS = "flags"
 
@@ -114,6 +117,17 @@ def _yes(value: object, _: Path) -> bool:
     if found is None or not isinstance(value, str | bool):
         raise ScenarioError(f"{quoted(value)}: expected yes or no")
     return found
+
+
+def _mode(value: object, _: Path) -> Mode:
+    """One of the modes' names, in words."""
+    if isinstance(value, Mode):
+        return value
+    found = str(value).strip().lower().replace("-", " ").replace("_", " ")
+    if found not in _MODES:
+        known = ", ".join(_MODES)
+        raise ScenarioError(f"{quoted(value)}: expected one of {known}{nearest(found, _MODES)}")
+    return _MODES[found]
 
 
 def _word(value: object, _: Path) -> str:
@@ -249,6 +263,12 @@ YesNo = Annotated[
     BeforeValidator(_reader(_yes)),
     WithJsonSchema({"enum": [True, False, "yes", "no", "true", "false"]}),
 ]
+ModeName = Annotated[
+    Mode,
+    BeforeValidator(_reader(_mode)),
+    PlainSerializer(lambda mode: named(mode)),  # noqa: PLW0108 (defined further down)
+    WithJsonSchema({"enum": list(_MODES)}),
+]
 Word = Annotated[str, BeforeValidator(_reader(_word))]
 
 _NO_COST = Constant(0.0)
@@ -265,6 +285,13 @@ class Job(_Table):
     """The job: how much it computes, how often it checkpoints, and what that costs."""
 
     count: Count = Field(default=1, description="How many such jobs are queued at the start.")
+    mode: ModeName = Field(
+        default=Mode.EXIT_CODE,
+        description="How the job saves its work: it ends with each checkpoint (exit code, exit "
+        "signal, periodic signal: then interval is the time between two signals; early exit), "
+        "sends it by itself (manual), or leaves it to be sent when the slot is lost (delayed, "
+        "delayed signal); or none.",
+    )
     steps: Steps = Field(
         default=None,
         description="The times of the steps that the job is a sequence of, where it can only "
@@ -349,6 +376,40 @@ class Job(_Table):
             )
         return int(sum(steps))
 
+    @field_validator("work")
+    @classmethod
+    def _work_without_checkpoints(cls, work: int | None, info: ValidationInfo) -> int | None:
+        if work is None and info.data.get("mode") == Mode.NONE:
+            _refuse(
+                "missing: without checkpoints a job starts over with each lease, so it matters how "
+                "long it computes; give a time, for example 24h"
+            )
+        return work
+
+    @field_validator("steps", "step")
+    @classmethod
+    def _steps_at_a_signal(cls, found: object, info: ValidationInfo) -> object:
+        mode = info.data.get("mode")
+        if found is not None and mode in (Mode.PERIODIC_SIGNAL, Mode.DELAYED_SIGNAL):
+            _refuse(
+                f"given with the mode {named(mode)!r}, in which a job checkpoints whenever it gets "
+                "the signal, not after whole steps; expected one or the other"
+            )
+        return found
+
+    @field_validator("last_checkpoint", "leave_early")
+    @classmethod
+    def _of_effect(cls, found: bool, info: ValidationInfo) -> bool:
+        mode = info.data.get("mode")
+        if found and info.field_name == "last_checkpoint" and mode == Mode.NONE:
+            _refuse("has no effect with the mode 'none': such a job writes no checkpoint at all")
+        if found and info.field_name == "leave_early" and mode in _KEEPS_ITS_SLOT:
+            _refuse(
+                f"has no effect with the mode {named(mode)!r}: a job has to have a checkpoint "
+                "transferred before it can leave by itself"
+            )
+        return found
+
     @field_validator("step")
     @classmethod
     def _step_beside_steps(cls, step: int | None, info: ValidationInfo) -> int | None:
@@ -407,6 +468,11 @@ class Slots(_Table):
     )
     grace: Duration = Field(
         default=0, description="Time from the soft kill of an eviction to the hard kill."
+    )
+    retirement: Duration = Field(
+        default=0,
+        description="How old a lease must be before an eviction's hard kill; until then the job "
+        "may leave at a checkpoint; HTCondor's MaxJobRetirementTime.",
     )
     power_failures: HazardLaw = Field(
         default=Never(),
@@ -467,6 +533,11 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> Scenario:
     default = {"name": _Given(path.stem if path else "scenario", "", Path())}
     given = {**default, **profile, **own, **flags}
     return _validated({key: value for key, value in given.items() if key not in _POOL})
+
+
+def named(mode: Mode) -> str:
+    """The mode as people write it."""
+    return mode.name.lower().replace("_", " ")
 
 
 def profiles() -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from ckptsim.errors import ScenarioError
 from ckptsim.exact import LEASE_COSTS, Solver, Value
 from ckptsim.lifetimes import Never
 from ckptsim.makespan import values_of
+from ckptsim.modes import solver_of
 from ckptsim.objective import Kind, Objective
 from ckptsim.rules import NEVER
 from ckptsim.scenario import Scenario
@@ -81,7 +82,7 @@ class Search:
     ) -> None:
         """`cells` is how fine the lattice of random costs is."""
         self.scenario, self.objective = scenario, objective or Objective()
-        self.solver = Solver(scenario, cells)
+        self.solver = solver_of(scenario, cells)
         self.step = scenario.job.step or 1
         self.known: dict[int, Value] = {}
         self.span = span(self.solver)
@@ -281,7 +282,7 @@ def span(solver: Solver) -> Range:
     """The intervals worth looking at, nanoseconds; ScenarioError where none can work."""
     refuse_if_endless(with_slots(solver.scenario, claim_worklife=None))
     slots, usual = solver.scenario.slots, solver.usual
-    around = usual.input + usual.restart_lease + usual.write + usual.transfer
+    around = solver.around
     saved = min(slots.grace, usual.transfer)
     longest = int(min(solver.limit, solver.ends.horizon * SECOND + saved)) - around
     cycle = usual.write + usual.transfer + usual.restart_in_place
@@ -324,12 +325,11 @@ def edges(solver: Solver) -> Iterable[int]:
     bounds = [unless_none(slots.limit), unless_none(slots.claim_worklife)]
     if len(atoms) <= KINKS_MAX:
         bounds += [int(atom * SECOND) for atom in atoms]
-    rounds = usual.write + usual.transfer + usual.restart_in_place
-    first = usual.input + usual.restart_lease - usual.restart_in_place
     for bound in bounds:
         if bound < NEVER:
-            for k in range(1, TEETH_MAX if solver.constant else TEETH_MAX // 10):
-                yield (bound - first - k * rounds) // k
+            yield from solver.last_intervals(
+                bound, TEETH_MAX if solver.constant else TEETH_MAX // 10
+            )
 
 
 def blur(solver: Solver) -> int:

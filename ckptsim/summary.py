@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from ckptsim.ends import ends_of
 from ckptsim.estimate import Estimate, controlled_mean, mean_of, ratio_of
 from ckptsim.experiment import Results
-from ckptsim.ledger import LOST, Category
+from ckptsim.ledger import Category
+from ckptsim.ledger_shown import ledger_json, lost_json
 from ckptsim.rules import hopeless, submitted
-from ckptsim.units import DAY, SECOND, seconds
+from ckptsim.units import DAY, SECOND
 
 Floats = NDArray[np.float64]
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95, 0.99)
@@ -114,10 +115,7 @@ class Summary:
         """The document of `simulate --json`; times in seconds."""
         return {
             "ledger": ledger_json(self.ledger),
-            "lost_by_cause": {
-                category.name.removeprefix("LOST_").lower() + "_s": seconds(self.ledger[category])
-                for category in LOST
-            },
+            "lost_by_cause": lost_json(self.ledger),
             "useful_fraction": self.useful.mean,
             "useful_fraction_ci99": self.useful.interval,
             "jobs": {
@@ -155,17 +153,3 @@ class Summary:
             return {}
         values = np.quantile(everyone, QUANTILES, method="inverted_cdf")
         return {f"p{100 * q:02.0f}": float(v) for q, v in zip(QUANTILES, values, strict=True)}
-
-
-def ledger_json(ledger: dict[Category, int]) -> dict[str, float]:
-    """Every category in seconds, losses of all causes together, and the whole."""
-    kept = {"useful_s": seconds(ledger[Category.USEFUL]), "lost_s": seconds(lost(ledger))}
-    others = [category for category in Category if category not in (Category.USEFUL, *LOST)]
-    kept |= {f"{category.name.lower()}_s": seconds(ledger[category]) for category in others}
-    waited = {"transfer_wait_s": 0}  # every transfer has a link of its own
-    return {**kept, **waited, "slot_time_s": seconds(sum(ledger.values()))}
-
-
-def lost(ledger: dict[Category, int]) -> int:
-    """Computed, never committed; nanoseconds."""
-    return sum(ledger[category] for category in LOST)

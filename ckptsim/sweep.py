@@ -11,6 +11,7 @@ from ckptsim import units
 from ckptsim.errors import ScenarioError
 from ckptsim.experiment import Progress, Results, finished, lease_sizes, run_jobs, run_leases
 from ckptsim.lawtext import split_at_commas
+from ckptsim.modes import WITHOUT_INTERVAL
 from ckptsim.ranges import is_range, times
 from ckptsim.scenario import Scenario
 from ckptsim.summary import Summary
@@ -112,8 +113,8 @@ def row(leases: int, point: tuple[Settings, Scenario]) -> dict[str, object]:
     """The settings of one point and what it comes to, computed in one process."""
     settings, scenario = point
     interval = scenario.job.computed_interval
-    assert interval is not None
-    world = world_of(scenario, interval)
+    assert interval or scenario.job.mode in WITHOUT_INTERVAL
+    world = world_of(scenario, interval or units.LONGEST)
     if scenario.job.work is None:
         parts = list(enumerate(lease_sizes(world, leases)))
         done = [run_leases(world, part) for part in parts]

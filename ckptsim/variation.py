@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from ckptsim.lifetimes import Law, Never
+from ckptsim.rules import Mode
 from ckptsim.scenario import Scenario
 from ckptsim.units import HOUR, MINUTE, show
 
 CYCLE_COSTS = ("write", "transfer", "restart_in_place")
 ALL_COSTS = (*CYCLE_COSTS, "input", "restart_lease", "cold_start")
+ASKED_ABOUT_THE_CLAIM = (Mode.EXIT_CODE, Mode.EXIT_SIGNAL, Mode.PERIODIC_SIGNAL)
 LOSSES = ("evictions", "power_failures")
 
 
@@ -54,6 +56,8 @@ def variations(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
         less = "an hour" if slots.limit - shorter == HOUR else show(slots.limit - shorter)
         yield f"the limit is {less} shorter", with_slots(scenario, limit=shorter)
         yield "there is no limit", with_slots(scenario, limit=None)
+    if scenario.job.mode not in ASKED_ABOUT_THE_CLAIM:
+        return
     if slots.claim_worklife is None and slots.gap.mean > 0:
         yield "CLAIM_WORKLIFE is 20 min", with_slots(scenario, claim_worklife=20 * MINUTE)
     elif slots.claim_worklife is not None:

@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 from ckptsim.draws import Purpose, times
 from ckptsim.lifetimes import Law
-from ckptsim.rules import FRUITLESS_LEASES_MAX, NEVER, Costs, Lease, Plan, Row
+from ckptsim.rules import (
+    FRUITLESS_LEASES_MAX,
+    NEVER,
+    Costs,
+    Lease,
+    Plan,
+    Row,
+    saves_when_told,
+)
 from ckptsim.scenario import Scenario
 from ckptsim.units import LONGEST, nanoseconds
 
@@ -26,17 +34,25 @@ class Fate(NamedTuple):
         return min(self.limit, self.eviction, self.power_failure)
 
 
-def lease_of(fate: Fate, now: int, claimed: int, grace: int, contact_lease: int) -> Lease:
-    """The fate as instants, for a lease that starts now."""
+def lease_of(fate: Fate, now: int, claimed: int, scenario: Scenario) -> Lease:
+    """The fate as instants, for a lease that starts now.
+
+    Of an eviction the job is warned early enough for the hard kill to come when its retirement
+    ends (htcondor-observed.md D29), and at once where it has none left.
+    """
+    slots = scenario.slots
     warned, powered_off = now + fate.eviction, now + fate.power_failure
+    retired = now + slots.retirement - slots.grace
     return Lease(
         claimed=claimed,
         expires=now + fate.limit,
-        warned=warned,
-        evicted=warned + grace,
+        warned=max(warned, retired),
+        evicted=max(warned, retired) + slots.grace,
         powered_off=powered_off,
-        noticed=powered_off + contact_lease,
+        noticed=powered_off + slots.contact_lease,
         began=now,
+        respite=slots.grace if saves_when_told(scenario.job.mode) else 0,
+        retiring=warned,
     )
 
 
@@ -109,6 +125,7 @@ def world_of(
         table=table,
         leave_after=unless_none(leave_after),
         boundaries=tuple(accumulate(job.steps or ())),
+        mode=job.mode,
     )
     return World(scenario, plan)
 
@@ -120,7 +137,7 @@ def unless_none(duration: int | None) -> int:
 def lease_longest(scenario: Scenario) -> int:
     """No commit can come later in a lease than this; NEVER where that has no bound."""
     slots = scenario.slots
-    evicted = in_time(slots.evictions.highest) + slots.grace
+    evicted = max(in_time(slots.evictions.highest) + slots.grace, slots.retirement)
     powered_off = in_time(slots.power_failures.highest)
     return min(unless_none(slots.limit), evicted, powered_off, NEVER)
 

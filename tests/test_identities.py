@@ -261,7 +261,9 @@ def test_more_of_anything_bad_is_never_better():
         ("limit", [86_400, 43_200, 21_600, 10_800, 3_600]),
     ]:
         found = [best(**{name: value}) for value in ascending]
-        assert all(after <= before for before, after in pairwise(found)), name
+        # Limits of 3, 6 and 12 h are all whole numbers of cycles and worth the same; which of them
+        # comes out larger in the last bit depends on the processor.
+        assert all(after <= before * (1 + 1e-12) for before, after in pairwise(found)), name
 
 
 # No unit of time.

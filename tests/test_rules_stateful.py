@@ -10,6 +10,7 @@ from ckptsim.rules import (
     Costs,
     Event,
     Lease,
+    Mode,
     Phase,
     Plan,
     on_slot,
@@ -32,9 +33,10 @@ class Life(RuleBasedStateMachine):
         worklife=TIMES | st.just(NEVER),
         usual=COSTS,
         longest=TIMES | st.just(NEVER),
+        mode=st.sampled_from(Mode),
     )
-    def submit(self, work, interval, last, early, worklife, usual, longest):
-        self.plan = Plan(work, interval, last, early, worklife, FREE, usual, longest, 5)
+    def submit(self, work, interval, last, early, worklife, usual, longest, mode):
+        self.plan = Plan(work, interval, last, early, worklife, FREE, usual, longest, 5, mode=mode)
         self.now = self.slot_time = 0
         self.books = ledger.opened()
         self.job = submitted(self.plan, 0)
@@ -66,7 +68,9 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: on_slot(self.job.phase) and self.job.phase != Phase.DISCONNECTED)
     @rule(
-        event=st.sampled_from([Event.EXPIRED, Event.WARNED, Event.EVICTED, Event.POWERED_OFF]),
+        event=st.sampled_from(
+            [Event.EXPIRED, Event.WARNED, Event.EVICTED, Event.POWERED_OFF, Event.WITHDRAWN]
+        ),
         after=TIMES,
         contact=TIMES,
     )
@@ -74,6 +78,30 @@ class Life(RuleBasedStateMachine):
         self.now = min(self.now + after, self.job.until)
         self.lease = self.lease._replace(noticed=self.now + contact)
         self.tell(event)
+
+    @precondition(lambda self: self.job.phase == Phase.TRANSFERRING)
+    @rule(after=TIMES)
+    def fail(self, after):
+        self.now = min(self.now + after, self.job.until)
+        self.tell(Event.FAILED)
+
+    @precondition(lambda self: self.job.phase == Phase.COMPUTING)
+    @rule(after=TIMES, event=st.sampled_from([Event.REQUEUED, Event.WITHDRAWN, Event.POWERED_OFF]))
+    def exit_and_run_again(self, after, event):
+        self.now = min(self.now + after, self.job.until)
+        self.tell(Event.EXITED)
+        assert self.job.phase == Phase.DELIVERING
+        self.now += after
+        self.lease = self.lease._replace(noticed=self.now + after)
+        self.tell(event)
+
+    @precondition(lambda self: self.job.phase == Phase.QUEUED)
+    @rule(after=TIMES)
+    def hold_and_release(self, after):
+        for event in (Event.HELD, Event.RELEASED):
+            self.now += after
+            self.tell(event)
+        assert self.job.phase == Phase.QUEUED
 
     @precondition(lambda self: self.job.phase in (Phase.COMPLETED, Phase.STRANDED))
     @rule(work=st.integers(1, 20), interval=st.integers(1, 6))

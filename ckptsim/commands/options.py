@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 VALUES = {  # flag: key, what it takes
+    "--mode": ("job.mode", "MODE"),
     "--work": ("job.work", "TIME"),
     "--interval": ("job.interval", "TIME"),
     "--step": ("job.step", "TIME"),
@@ -26,6 +27,7 @@ VALUES = {  # flag: key, what it takes
     "--power-failures": ("slots.power_failures", "LAW"),
     "--contact-lease": ("slots.contact_lease", "TIME"),
     "--grace": ("slots.grace", "TIME"),
+    "--retirement": ("slots.retirement", "TIME"),
     "--gap": ("slots.gap", "LAW"),
     "--write": ("job.write", "LAW"),
     "--transfer": ("job.transfer", "LAW"),
@@ -65,11 +67,11 @@ def scenario_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the flags of a scenario; they arrive as its keyword arguments."""
     described = descriptions()
     for flag, (key, takes) in reversed(VALUES.items()):
-        command = click.option(flag, named(key), metavar=takes, help=described[key])(command)
+        command = click.option(flag, argument(key), metavar=takes, help=described[key])(command)
     for flag, key in reversed(SWITCHES.items()):
-        command = click.option(flag, named(key), flag_value="yes", help=switched(described[key]))(
-            command
-        )
+        command = click.option(
+            flag, argument(key), flag_value="yes", help=switched(described[key])
+        )(command)
     known = ", ".join(profiles())
     command = click.option("--pool", "pool", metavar="PROFILE", help=f"A pool's rules: {known}.")(
         command
@@ -123,7 +125,7 @@ def deliver(
         tell(["", f"Report: {path}"])
 
 
-def named(key: str) -> str:
+def argument(key: str) -> str:
     """The key as the name of a Python argument."""
     return key.replace(".", "__")
 
@@ -142,7 +144,7 @@ def scenario_from(
     path: Path | None, given: Mapping[str, Any], learned: Mapping[str, object] | None = None
 ) -> Scenario:
     """The scenario of the file, what was learned from logs, the flags and --set, in this order."""
-    flags = {key: given.get(named(key)) for key in (*FLAGS.values(), "pool")}
+    flags = {key: given.get(argument(key)) for key in (*FLAGS.values(), "pool")}
     overrides = {**(learned or {}), **not_none(flags), **settings(given["settings"])}
     try:
         return load(path, overrides)

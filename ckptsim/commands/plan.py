@@ -17,6 +17,7 @@ from ckptsim.commands.options import (
     scenario_options,
 )
 from ckptsim.commands.plan_answer import Answer
+from ckptsim.commands.plan_modes import Without, is_without_interval
 from ckptsim.commands.plan_told import told, write_report
 from ckptsim.doubt import BAND
 from ckptsim.errors import ScenarioError
@@ -107,6 +108,9 @@ def command(
     scenario = scenario_from(found.scenario, given, from_logs(evidence, given))
     asked = asked_for(intervals) if intervals else []
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
+    if is_without_interval(scenario):
+        without_interval(scenario, leases, as_json=as_json, folder=folder)
+        return
     advice = plan(
         scenario,
         asked,
@@ -125,6 +129,16 @@ def command(
         as_json=as_json,
         folder=folder,
     )
+
+
+def without_interval(
+    scenario: Scenario, leases: int, *, as_json: bool, folder: Path | None
+) -> None:
+    """The answer where there is no interval to choose."""
+    answer = Without(scenario, leases)
+    with progress("confirming by simulation", shown=not as_json) as bar:
+        answer.confirm(bar)
+    deliver(answer.told, answer.json, answer.write_report, as_json=as_json, folder=folder)
 
 
 def learned(logs: Sequence[Path]) -> "Evidence | None":

@@ -16,12 +16,13 @@ from ckptsim.objective import Objective
 from ckptsim.plan import Advice, Free
 from ckptsim.policy import Policy
 from ckptsim.rules import NEVER, Row
-from ckptsim.scenario import describe
+from ckptsim.scenario import describe, named
 from ckptsim.search import Cliff, worth
 from ckptsim.unequal import PlanValue
 from ckptsim.units import SECOND, seconds
 from ckptsim.variation import with_job, with_slots
-from ckptsim.world import world_of
+from ckptsim.ways import Way
+from ckptsim.world import World, world_of
 
 if TYPE_CHECKING:
     from ckptsim.fit import Evidence
@@ -41,31 +42,15 @@ class Answer:
 
     def confirm(self, report_progress: Progress | None) -> None:
         """Simulate leases at the best interval, on fates of their own; or whole jobs in steps."""
-        if self.scenario.job.steps and self.leases > 1:
-            self.confirm_job(report_progress)
+        if self.leases <= 1:
             return
-        affordable = CONFIRMING_CHECKPOINTS / max(1.0, self.advice.best.checkpoints)
-        self.leases = min(self.leases, max(1, round(affordable)))
-        if self.leases > 1:
-            world = world_of(self.scenario, self.advice.best.interval)
-            results = replicate_leases(world, self.leases, report_progress)
-            work = results.stays("work").astype(np.float64)
-            gaps = world.scenario.slots.gap.mean * SECOND
-            spent = results.stays("end") - results.stays("start")
-            self.leases = len(work)
-            self.confirmed = ratio_of(work, spent.astype(np.float64) + gaps)
-
-    def confirm_job(self, report_progress: Progress | None) -> None:
-        """A job in steps of its own has no lease like another: simulate whole ones."""
-        alone = with_job(with_slots(self.scenario, count=1), count=1)
-        world = world_of(alone, self.advice.best.interval)
-        jobs = replicate(world, CONFIRMING_JOBS, report_progress).replications
-        self.leases = sum(len(job.stays) for job in jobs)
-        spent = [sum(job.ledger) for job in jobs]
-        gaps = [len(job.stays) * alone.slots.gap.mean * SECOND for job in jobs]
-        work = np.array([job.ledger[Category.USEFUL] for job in jobs], np.float64)
-        if self.leases > 1:
-            self.confirmed = ratio_of(work, np.array(spent, np.float64) + np.array(gaps))
+        world = world_of(self.scenario, self.advice.best.interval)
+        if self.scenario.job.steps:  # no lease is like another
+            self.confirmed, self.leases = confirmed_jobs(world, CONFIRMING_JOBS, report_progress)
+        else:
+            affordable = CONFIRMING_CHECKPOINTS / max(1.0, self.advice.best.checkpoints)
+            leases = min(self.leases, max(1, round(affordable)))
+            self.confirmed, self.leases = confirmed_leases(world, leases, report_progress)
 
     def json(self) -> dict[str, Any]:
         """The document that `--json` prints; times in seconds."""
@@ -101,13 +86,14 @@ class Answer:
             "bootstrap": advice.spread and spread_json(advice.spread),
             "classic": classics(advice.search.solver)._asdict(),
             "formulas": [self.formula_json(formula) for formula in advice.formulas],
+            "modes": [mode_json(way, advice.best) for way in advice.ways],
             "changes": [change_json(change) for change in advice.changes],
             "lease_mean_s": float(advice.search.solver.ends.lasting(np.array(math.inf))),
             "account": account_json(advice.account),
             "trade_off": [trade_off_json(account) for account in advice.trade_off],
             "makespan": self.makespan_json(),
             "error": advice.error,
-            "simulation": self.confirmed and self.simulation_json(self.confirmed),
+            "simulation": self.confirmed and simulation_json(self.confirmed, self.leases),
             "evidence": self.evidence and [*self.evidence.sentences, *self.evidence.warnings],
             "scenario": describe(self.scenario),
             "seed": self.scenario.seed,
@@ -193,12 +179,53 @@ class Answer:
             "ledger": {**ledger, "slot_time_s": sum(ledger.values())},
         }
 
-    def simulation_json(self, confirmed: Estimate) -> dict[str, Any]:
-        return {
-            "leases": self.leases,
-            "useful_fraction_with_gap": confirmed.mean,
-            "useful_fraction_with_gap_ci99": confirmed.interval,
-        }
+
+def confirmed_leases(
+    world: World, leases: int, report_progress: Progress | None
+) -> tuple[Estimate | None, int]:
+    """The useful fraction, gaps included, of so many leases simulated; and how many they were."""
+    if leases <= 1:
+        return None, leases
+    results = replicate_leases(world, leases, report_progress)
+    work = results.stays("work").astype(np.float64)
+    gaps = world.scenario.slots.gap.mean * SECOND
+    spent = results.stays("end") - results.stays("start")
+    return ratio_of(work, spent.astype(np.float64) + gaps), len(work)
+
+
+def confirmed_jobs(
+    world: World, count: int, report_progress: Progress | None
+) -> tuple[Estimate | None, int]:
+    """The same of so many whole jobs, each alone."""
+    alone = with_job(with_slots(world.scenario, count=1), count=1)
+    jobs = replicate(World(alone, world.plan), count, report_progress).replications
+    leases = sum(len(job.stays) for job in jobs)
+    spent = [sum(job.ledger) for job in jobs]
+    gaps = [len(job.stays) * alone.slots.gap.mean * SECOND for job in jobs]
+    work = np.array([job.ledger[Category.USEFUL] for job in jobs], np.float64)
+    found = ratio_of(work, np.array(spent, np.float64) + np.array(gaps)) if leases > 1 else None
+    return found, leases
+
+
+def simulation_json(confirmed: Estimate, leases: int) -> dict[str, Any]:
+    return {
+        "leases": leases,
+        "useful_fraction_with_gap": confirmed.mean,
+        "useful_fraction_with_gap_ci99": confirmed.interval,
+    }
+
+
+def mode_json(way: Way, own: Value) -> dict[str, Any]:
+    """What a way to checkpoint is worth, against the scenario's own."""
+    return {
+        "mode": named(way.mode),
+        "interval_s": None if way.interval is None else seconds(way.interval),
+        "work_per_lease_s": way.value.work_s,
+        "useful_fraction": way.value.useful_fraction,
+        "useful_fraction_with_gap": worth(way.value),
+        "lost_more_h_per_week": way.lost_more_h(own),
+        "note": way.note or None,
+    }
 
 
 def row_json(row: Row) -> dict[str, Any]:

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ckptsim.commands.plan_answer import Answer
+from ckptsim.commands.plan_modes import MODES_TITLE, confirmed_told, mode_notes, mode_rows
 from ckptsim.doubt import Change
 from ckptsim.exact import Value
 from ckptsim.htcondor.snippet import files
 from ckptsim.objective import Objective
 from ckptsim.plan import Advice
 from ckptsim.report import Report, command_line, settings_table
+from ckptsim.rules import Mode
 from ckptsim.scenario import describe
 from ckptsim.search import Cliff, Range, worth
 from ckptsim.terminal import percent, strong, table
 from ckptsim.units import SECOND, nanoseconds, seconds, show
+from ckptsim.ways import too_long
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,11 @@ APPLYING = (
     "and a wrapper in plain Python that carries the interval and the table by lease age."
 )
 SLACK_NONE = SECOND // 10
+EVERY = dict.fromkeys(Mode, "Checkpoint every {} of computing.") | {
+    Mode.PERIODIC_SIGNAL: "Send the signal to checkpoint every {}.",
+    Mode.EARLY_EXIT: "Checkpoint, end and be queued anew every {} of computing.",
+    Mode.DELAYED: "Checkpoint every {} of computing, for a transfer when the slot is lost.",
+}
 
 
 def told(answer: Answer) -> Iterator[Any]:
@@ -47,6 +55,9 @@ def told(answer: Answer) -> Iterator[Any]:
     yield ""
     yield table(way_rows(advice), "Other ways to do it, and what formulas say" + scored(advice))
     yield ""
+    yield table(mode_rows(advice.ways, advice.best), MODES_TITLE + scored(advice))
+    yield from mode_notes(advice.ways, advice.best)
+    yield ""
     yield table(change_rows(advice), "If things are different" + scored(advice))
     yield from sureness(answer)
 
@@ -64,7 +75,7 @@ def headline(advice: Advice) -> str:
     if advice.objective.of_whole_job and work is not None and advice.best.interval >= work:
         return f"Write no checkpoint: a job of {show(work)} had better start over."
     if not advice.scenario.job.steps:
-        return f"Checkpoint every {show(advice.best.interval)} of computing."
+        return EVERY[advice.scenario.job.mode].format(show(advice.best.interval))
     after = ", ".join(map(str, advice.steps_to_checkpoint_after))
     return (
         f"Checkpoint at the end of each step with which {show(advice.best.interval)} of computing "
@@ -208,6 +219,21 @@ def ground(advice: Advice) -> Iterator[str]:
         yield "No cliffs: nothing in a lease happens at a fixed time."
     yield from slack_told(advice)
     yield robust_told(advice)
+    yield from grace_told(advice)
+
+
+def grace_told(advice: Advice) -> Iterator[str]:
+    """Where all hangs on a transfer that fits the grace, how near it is to not fitting."""
+    scenario = advice.scenario
+    if scenario.job.mode != Mode.DELAYED:
+        return
+    if note := too_long(scenario):
+        yield f"All hangs on the grace: {note}."
+    elif (spare := scenario.slots.grace - nanoseconds(scenario.job.transfer.highest)) >= 0:
+        yield (
+            f"All hangs on the grace of {show(scenario.slots.grace)}: a transfer that takes over "
+            f"{show(spare)} longer than said, or a power failure, loses all of a lease."
+        )
 
 
 def slack_told(advice: Advice) -> Iterator[str]:
@@ -327,11 +353,7 @@ def sureness(answer: Answer) -> Iterator[str]:
             f"by {percent(answer.advice.error, 4)}."
         )
     if confirmed:
-        yield (
-            f"Simulation of {answer.leases:,} leases (SimPy, seed {answer.scenario.seed}): useful "
-            f"{percent(confirmed.mean)} ± {percent(confirmed.half_width)} (99 %); "
-            f"computed: {percent(worth(best))}."
-        )
+        yield confirmed_told(confirmed, answer.leases, answer.scenario.seed, worth(best))
 
 
 def write_report(answer: Answer, folder: Path) -> Path:
@@ -351,6 +373,9 @@ def write_report(answer: Answer, folder: Path) -> Path:
         report.picture("makespan", plots.makespan_law_figure(advice), "How long one job takes")
     report.say("## Other ways to do it, and what formulas say")
     report.table(way_rows(advice))
+    report.say("## Other ways to checkpoint")
+    report.table(mode_rows(advice.ways, advice.best))
+    report.say(*mode_notes(advice.ways, advice.best))
     if advice.policy:
         report.picture("lease", plots.lease_figure(advice), "A lease, and what is done in it")
     report.say("## Where the slot time goes")
@@ -361,7 +386,7 @@ def write_report(answer: Answer, folder: Path) -> Path:
     report.say("## What would change the answer")
     report.table(change_rows(advice))
     report.say("## How sure it is", *sureness(answer))
-    if advice.policy:
+    if advice.policy and advice.scenario.job.mode == Mode.EXIT_CODE:
         report.say("## To apply it", APPLYING)
         restart = advice.search.solver.usual.restart_in_place
         command = command_line()

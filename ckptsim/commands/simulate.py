@@ -23,14 +23,16 @@ from ckptsim.estimate import Estimate
 from ckptsim.experiment import LEASES_A_REPLICATION, Progress, replicate, replicate_leases
 from ckptsim.htcondor.leases import counted
 from ckptsim.lawtext import read_text
-from ckptsim.ledger import LOST, Category
+from ckptsim.ledger_shown import ledger_frame, ledger_rows
+from ckptsim.modes import WITHOUT_INTERVAL
 from ckptsim.report import Report, as_csv, settings_table, write_whole
-from ckptsim.rules import lease_least, submitted
-from ckptsim.scenario import Scenario, describe
+from ckptsim.rules import Mode, lease_least, submitted
+from ckptsim.scenario import Scenario, describe, named
 from ckptsim.search import refuse_if_endless
-from ckptsim.summary import Summary, lost
+from ckptsim.summary import Summary
 from ckptsim.terminal import percent, progress, strong, table
-from ckptsim.units import nanoseconds, seconds, show
+from ckptsim.units import LONGEST, nanoseconds, seconds, show
+from ckptsim.ways import is_hopeless, too_long
 from ckptsim.world import World, world_of
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def command(
         leases = ENDLESS_LEASES
     if leases is not None:
         refuse_if_endless(scenario)
+        refuse_without_checkpoints(scenario)
     writer = trace_writer(trace) if trace else None
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
     with progress("simulating", shown=not as_json) as bar:
@@ -99,8 +102,22 @@ def command(
     )
 
 
+def refuse_without_checkpoints(scenario: Scenario) -> None:
+    """ScenarioError for leases of a job without end that would never commit anything."""
+    if scenario.job.mode == Mode.NONE:
+        raise ScenarioError(
+            "--leases: runs a job without end, which never commits anything with the mode 'none'; "
+            "leave it out, to run whole jobs"
+        )
+
+
 def clock_world(scenario: Scenario, path: Path) -> World:
     """The scenario with jobs that follow the table of a `plan --json` document."""
+    if scenario.job.mode in (Mode.PERIODIC_SIGNAL, *WITHOUT_INTERVAL):
+        raise ScenarioError(
+            f"--policy {path}: has no effect with the mode {named(scenario.job.mode)!r}, in which "
+            "jobs do not choose when to checkpoint"
+        )
     try:
         policy = json.loads(read_text(path, JSON_BYTES_MAX))["policy"]
         rows, leave_after = tuple(map(row_of, policy["rows"])), policy["leave_after_s"]
@@ -126,7 +143,10 @@ def row_of(document: dict[str, float | None]) -> rules.Row:
 
 
 def needed_interval(scenario: Scenario) -> int:
+    """The interval in nanoseconds; any where the mode has none. ScenarioError if it is missing."""
     interval = scenario.job.computed_interval
+    if interval is None and scenario.job.mode in WITHOUT_INTERVAL:
+        return LONGEST
     if interval is None:
         raise ScenarioError(
             "job.interval: missing; expected a time, for example --interval 84min "
@@ -137,6 +157,13 @@ def needed_interval(scenario: Scenario) -> int:
 
 def named_interval(world: World) -> str:
     """When its jobs checkpoint, in words."""
+    match world.plan.mode:
+        case Mode.NONE:
+            return "never"
+        case Mode.DELAYED_SIGNAL:
+            return "when the slot is lost"
+        case Mode.PERIODIC_SIGNAL:
+            return f"at a signal every {show(world.plan.interval)}"
     return "by the clock" if world.plan.table else f"every {show(world.plan.interval)}"
 
 
@@ -212,7 +239,9 @@ def told(summary: Summary) -> Iterator[Any]:
     yield strong(headline(summary))
     if summary.slot_time:
         yield ""
-        yield table(ledger_rows(summary), f"Where {show(summary.slot_time)} of slot time went")
+        yield table(
+            ledger_rows(summary.ledger), f"Where {show(summary.slot_time)} of slot time went"
+        )
         yield ""
         yield table(measure_rows(summary), "Means, with 99 % confidence intervals")
     seed = results.world.scenario.seed
@@ -222,50 +251,41 @@ def told(summary: Summary) -> Iterator[Any]:
 def why_never(world: World) -> str:
     """Why a job that commits nothing more can only queue for ever."""
     plan = world.plan
+    if is_hopeless(world.scenario):
+        return f"{too_long(world.scenario)}."
+    shorter = " Choose a shorter interval." if plan.mode not in WITHOUT_INTERVAL else ""
     for checkpoints, start in ((0, "the cold start"), (1, "a restart")):
         need = lease_least(plan, submitted(plan, 0, checkpoints))
         if need > plan.lease_longest:
             return (
-                f"with {start}, interval, write and transfer take {show(need)}, "
-                f"but no lease is longer than {show(plan.lease_longest)}. "
-                "Choose a shorter interval."
+                f"with {start}, {commit_told(plan.mode)} {show(need)}, "
+                f"but no lease is longer than {show(plan.lease_longest)}.{shorter}"
             )
     return (
         f"{plan.fruitless_max:,} leases in a row ended before anything was committed, or a century "
-        "went by, and it was given up. Choose a shorter interval."
+        f"went by, and it was given up.{shorter}"
     )
+
+
+def commit_told(mode: Mode) -> str:
+    """What has to fit into a lease, before how long it takes."""
+    match mode:
+        case Mode.NONE:
+            return "all its work takes"
+        case Mode.DELAYED:
+            return "interval and write take"
+    return "interval, write and transfer take"
 
 
 def headline(summary: Summary) -> str:
     if summary.never_finishes:
         return f"This job never finishes: {why_never(summary.results.world)}"
     interval = named_interval(summary.results.world)
-    return (
-        f"{percent(summary.useful.mean)} of slot time became committed work "
-        f"with a checkpoint {interval}."
-    )
-
-
-def ledger_rows(summary: Summary) -> list[list[str]]:
-    """The time account: every share beside its whole."""
-    books, whole = summary.ledger, summary.slot_time
-    named = [("useful", books[Category.USEFUL]), ("lost", lost(books))]
-    named += [
-        (f"  by {cause_name(category)}", books[category]) for category in LOST if books[category]
-    ]
-    named += [(category_name(c), books[c]) for c in Category if c not in (Category.USEFUL, *LOST)]
-    rows = [
-        [name, show(time), percent(time / whole if whole else 0)] for name, time in named if time
-    ]
-    return [["category", "slot time", "share"], *rows, ["all", show(whole), percent(1.0)]]
-
-
-def category_name(category: Category) -> str:
-    return category.name.lower().replace("_", " ")
-
-
-def cause_name(category: Category) -> str:
-    return category_name(category).removeprefix("lost ")
+    told = f"{percent(summary.useful.mean)} of slot time became committed work "
+    if is_hopeless(summary.results.world.scenario):
+        told = f"{too_long(summary.results.world.scenario)}: {told}"
+        told = told[0].upper() + told[1:]
+    return f"{told}with a checkpoint {interval}."
 
 
 def measure_rows(summary: Summary) -> list[list[str]]:
@@ -312,13 +332,13 @@ def write_report(summary: Summary, rows: list[Row], folder: Path) -> Path:
         folder, "simulate", f"{world.scenario.name}: where the time goes", world.scenario.seed
     )
     report.say(headline(summary))
-    report.table(ledger_rows(summary))
+    report.table(ledger_rows(summary.ledger))
     report.picture(
         "ledger",
         plots.ledger_figure({named_interval(world): summary.results.ledger}),
         "Where slot time went",
     )
-    report.data("ledger", ledger_frame(summary))
+    report.data("ledger", ledger_frame(summary.ledger))
     report.table(measure_rows(summary))
     if len(summary.makespans_s):
         quantiles = summary.quantiles()
@@ -338,14 +358,3 @@ def write_report(summary: Summary, rows: list[Row], folder: Path) -> Path:
     report.say("## The scenario")
     report.table(settings_table(describe(world.scenario)))
     return report.write()
-
-
-def ledger_frame(summary: Summary) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "category": [category_name(category) for category in Category],
-            "slot_time_s": [seconds(summary.ledger[category]) for category in Category],
-        }
-    )

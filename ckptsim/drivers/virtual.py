@@ -148,7 +148,8 @@ class Run:
                 event=event,
             )
         )
-        self.leave(slot, fate, job, event)
+        retired = event == Event.ELAPSED and self.env.now - start >= fate.eviction
+        self.leave(slot, fate, job, Event.WARNED if retired else event)
         return job
 
     def follow(
@@ -157,22 +158,24 @@ class Run:
         """Tell the rules what happens when, until the job is off the slot; and what ended it."""
         env, plan, books, record = self.env, self.world.plan, self.outcome.ledger, self.record
         costs, now, event = next(rounds), int(env.now), Event.PLACED
+        since = event  # what the job's phase began with
         while True:
             before, job = job, step(plan, costs, lease, job, event, now)
             charge(books, before, event, job)
             if record:
                 record(Row(now, slot, number, event, job.phase, job.saved, job.unsaved))
             if not on_slot(job.phase):
-                return job, ending(before.phase, event)
+                return job, ending(before.phase, since, event)
             if begins_round(before, job):
                 costs = next(rounds)
+            since = event
             at, event = upcoming(job, lease)
             yield Alarm(env, at - now, event)
             now = at
 
     def lease(self, slot: int, fate: Fate) -> Lease:
-        slots, now = self.world.scenario.slots, int(self.env.now)
-        return lease_of(fate, now, self.pool.claimed[slot], slots.grace, slots.contact_lease)
+        claimed = self.pool.claimed[slot]
+        return lease_of(fate, int(self.env.now), claimed, self.world.scenario)
 
     def ask(self, number: int) -> simpy.Event:
         """The job joins the queue; the event that comes back fires with its slot and fate."""

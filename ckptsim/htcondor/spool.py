@@ -11,11 +11,16 @@ takes as long again as to copy them (measured: 0.2 s on a fast disk), on many di
 """
 
 import shutil
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 MARKER = ".ccommit.con"
 """In `….tmp`: the checkpoint beside it is whole. No file of a job may be called that."""
+
+ASIDE = "aside"
+"""Below the spool's root: what is to be deleted."""
 
 
 class Spool:
@@ -41,14 +46,16 @@ class Spool:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return arrived
 
-    def commit(self, cluster: int, proc: int) -> None:
+    def commit(
+        self, cluster: int, proc: int, discard: Callable[[Path], None] | None = None
+    ) -> None:
         """Let what is in the incoming folder count.
 
         Plain files are added to those there, or replace the one of that name; a directory is
-        replaced whole (B13).
+        replaced whole (B13). `discard` makes the folder of what was replaced go; usual is `delete`.
         """
         (self._sibling("tmp", cluster, proc) / MARKER).write_bytes(b"")
-        self._finish(cluster, proc)
+        self._finish(cluster, proc, discard or delete)
 
     def recover(self, cluster: int, proc: int) -> None:
         """After a crash or a transfer cut short: finish the commit begun, else forget what came.
@@ -57,7 +64,7 @@ class Spool:
         """
         arrived = self._sibling("tmp", cluster, proc)
         if (arrived / MARKER).exists():
-            self._finish(cluster, proc)
+            self._finish(cluster, proc, delete)
         for name in entries(arrived):
             delete(arrived / name)
 
@@ -71,11 +78,21 @@ class Spool:
             folder.parent.rmdir()
             folder.parent.parent.rmdir()
 
+    def put_aside(self, path: Path) -> Path:
+        """Move what is not needed any more to where it can be deleted at leisure; its new name."""
+        aside = self.root / ASIDE / str(time.time_ns())
+        aside.parent.mkdir(mode=0o700, exist_ok=True)
+        return path.rename(aside)
+
+    def empty_aside(self) -> None:
+        """Delete what a crash kept from being deleted."""
+        delete(self.root / ASIDE)
+
     def _sibling(self, ending: str, cluster: int, proc: int) -> Path:
         folder = self.folder(cluster, proc)
         return folder.with_name(f"{folder.name}.{ending}")
 
-    def _finish(self, cluster: int, proc: int) -> None:
+    def _finish(self, cluster: int, proc: int, discard: Callable[[Path], None]) -> None:
         """Do what is left of a commit. It can break off anywhere and be done again.
 
         The marker goes last. Nothing in .swap is ever needed again: what takes its place is in
@@ -90,7 +107,7 @@ class Spool:
             with suppress(FileNotFoundError):
                 (folder / name).rename(displaced / name)
             (arrived / name).rename(folder / name)
-        delete(displaced)
+        discard(displaced)
         (arrived / MARKER).unlink()
 
 

@@ -12,6 +12,7 @@ from ckptsim.lifetimes import Constant, Empirical, Law
 from ckptsim.objective import Kind
 from ckptsim.plan import Advice
 from ckptsim.plots.style import ORANGE, VERMILION, YELLOW, Floats, mark_style, percent
+from ckptsim.rules import Mode
 from ckptsim.search import Range, worth
 from ckptsim.units import SECOND, nanoseconds, show
 
@@ -81,6 +82,13 @@ def in_steps(advice: Advice, shown: Range) -> bool:
     """Are there natural steps, and so few in view that they are told apart?"""
     step = advice.scenario.job.step
     return step is not None and (shown.high - shown.low) // step <= STEPS_MOST
+
+
+def interval_name(advice: Advice) -> str:
+    """What the axis of intervals is about."""
+    if advice.scenario.job.mode == Mode.PERIODIC_SIGNAL:
+        return "Interval: time between two signals to checkpoint"
+    return "Interval: computing between two checkpoints"
 
 
 def whole_of(advice: Advice) -> str:

@@ -12,7 +12,15 @@ from matplotlib.patches import Patch
 from ckptsim.account import Account
 from ckptsim.ledger import Category
 from ckptsim.plan import Advice
-from ckptsim.plots.answers import DEEPEST, in_steps, mark_useful, setting, whole_of, window
+from ckptsim.plots.answers import (
+    DEEPEST,
+    in_steps,
+    interval_name,
+    mark_useful,
+    setting,
+    whole_of,
+    window,
+)
 from ckptsim.plots.looks import LOOKS, Look, paint_as
 from ckptsim.plots.style import (
     BLACK,
@@ -51,7 +59,7 @@ def badput_figure(advice: Advice) -> Figure:
         at = np.array([account.interval / SECOND for account in found])
         layers = layers_of(found)
         edges = shown if in_steps(advice, shown) else Range(found[0].interval, found[-1].interval)
-        name = "Interval: computing between two checkpoints"
+        name = interval_name(advice)
         spoken_axis(axes, name, edges.low / SECOND, edges.high / SECOND)
         draw_layers(axes, at, layers, edges, stepped=in_steps(advice, shown))
         axes.axvline(advice.best.interval / SECOND, color=BLACK, linewidth=1, zorder=4)

@@ -14,6 +14,7 @@ from ckptsim.plots.looks import LOOKS, keys, paint
 from ckptsim.plots.style import (
     BLACK,
     GREEN,
+    GREY,
     ORANGE,
     PURPLE,
     VERMILION,
@@ -35,7 +36,9 @@ ENDINGS = {
     Event.WARNED: ("end: eviction", "v", ORANGE),
     Event.EVICTED: ("end: eviction", "v", ORANGE),
     Event.POWERED_OFF: ("end: power failure", "X", PURPLE),
+    Event.WITHDRAWN: ("end: held or removed", "D", GREY),
     Event.ELAPSED: ("end: left, or rescheduled", ">", "white"),
+    Event.REQUEUED: ("end: left, or rescheduled", ">", "white"),
 }
 COMPLETION = ("end: completed", "P", GREEN)
 LEASES_SHOWN = 4  # a slot, as the picture's length unless the caller says otherwise

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from ckptsim.ledger import Category, slot_time
 from ckptsim.plots.looks import LOOKS, keys, paint
 from ckptsim.plots.style import GREY, UNBROKEN, add_legend, finish, ink, percent, sheet, styled
-from ckptsim.units import HOUR
+from ckptsim.units import HOUR, show
 
 LEDGER_BAR = 0.5  # of the distance between two ledgers, with room for what is written below
 ROOM_FOR_NUMBER = 0.055  # of an axis: narrower pieces have their numbers below the bar
+HOURS_FROM = 10 * HOUR
 BELOW_LETTERS = 78  # in a line below the bar
 WASTE = [category for category in LOOKS if category != Category.USEFUL]
 
@@ -115,5 +116,10 @@ def ledger_finding(shares: Mapping[str, Sequence[int]]) -> str:
 
 def slot_hours(shares: Mapping[str, Sequence[int]]) -> str:
     """The whole that the shares are of."""
-    hours = [f"{slot_time(books) / HOUR:,.0f} h" for books in shares.values()]
-    return f"of {', '.join(hours)} of slot time"
+    return f"of {', '.join(map(whole_told, shares.values()))} of slot time"
+
+
+def whole_told(books: Sequence[int]) -> str:
+    """In hours; real processes may have run for seconds alone."""
+    whole = slot_time(books)
+    return f"{whole / HOUR:,.0f} h" if whole >= HOURS_FROM else show(whole)

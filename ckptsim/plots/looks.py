@@ -10,6 +10,7 @@ from ckptsim.plots.style import (
     BLACK,
     BLUE,
     GREEN,
+    GREY,
     ORANGE,
     PALE,
     PURPLE,
@@ -41,6 +42,8 @@ LOOKS = {
     Category.LOST_LIMIT: Look("lost: limit", VERMILION, "////"),
     Category.LOST_EVICTION: Look("lost: eviction", ORANGE, "\\\\\\\\"),
     Category.LOST_POWER_FAILURE: Look("lost: power failure", PURPLE, "xxxx"),
+    Category.LOST_HOLD: Look("lost: hold", GREY, "\\\\\\\\"),
+    Category.LOST_LEAVING: Look("lost: leaving", GREY, "////"),
 }
 """The categories in the order in which they are stacked."""
 

@@ -17,6 +17,7 @@ from ckptsim.plan import Advice
 from ckptsim.plots.answers import (
     DEEPEST,
     in_steps,
+    interval_name,
     mark_useful,
     points,
     setting,
@@ -56,7 +57,7 @@ def plan_figure(advice: Advice) -> Figure:
     with styled():
         figure, (axes,) = sheet(5.2)
         shown = window(advice)
-        name = "Interval: computing between two checkpoints"
+        name = interval_name(advice)
         spoken_axis(axes, name, shown.low / SECOND, shown.high / SECOND)
         draw_curve(axes, advice, shown)
         draw_flat(axes, advice)

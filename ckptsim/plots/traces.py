@@ -46,18 +46,25 @@ def segments(rows: Iterable[Row]) -> list[Segment]:
 
 
 def segments_of(lease: Sequence[Row]) -> Iterator[Segment]:
-    """One lease's; a block of computation counts when it is known what became of it."""
-    block: tuple[int, int] | None = None
+    """One lease's; a block of computation counts when it is known what became of it.
+
+    A commit makes all blocks so far useful, anything else loses the last ones: all but those whose
+    checkpoint still waits to be sent.
+    """
+    blocks: list[tuple[int, int]] = []
     for before, after in pairwise(lease):
         if before.phase == Phase.COMPUTING:
-            block = before.time, after.time
+            blocks.append((before.time, after.time))
         else:
             yield Segment(after.slot, after.job, before.time, after.time, category_of(before.phase))
-        if block and (after.saved > before.saved or not after.unsaved):
-            committed = after.saved > before.saved
+        committed = after.saved > before.saved
+        while blocks and (committed or computed(blocks) > after.unsaved):
             category = Category.USEFUL if committed else cause_of(after.event)
-            yield Segment(after.slot, after.job, *block, category)
-            block = None
+            yield Segment(after.slot, after.job, *blocks.pop(), category)
+
+
+def computed(blocks: Sequence[tuple[int, int]]) -> int:
+    return sum(end - start for start, end in blocks)
 
 
 def moments(rows: Iterable[Row]) -> list[Moment]:
@@ -71,4 +78,5 @@ def moments_of(lease: Sequence[Row]) -> Iterator[Moment]:
         if after.saved > before.saved and not completed:
             yield Moment(after.slot, after.time, None, completed)
         if not on_slot(after.phase):
-            yield Moment(after.slot, after.time, ending(before.phase, after.event), completed)
+            event = ending(before.phase, before.event, after.event)
+            yield Moment(after.slot, after.time, event, completed)
