@@ -7,19 +7,60 @@ import io
 import os
 import sys
 from importlib import import_module
+from typing import NamedTuple
 
 import click
 
 from ckptsim.errors import CkptsimError, nearest
 
-COMMANDS = {
-    "plan": "How often to checkpoint: the interval, its price, and what would change it.",
-    "simulate": "Run jobs on slots: where the time went, throughput, makespan.",
-    "sweep": "Vary one or two scenario keys over a range: trade-off curves and heat maps.",
-    "fit": "Learn eviction and power-failure laws from logs and tables of lifetimes.",
-    "lesson": "The 84-minute analysis of HTCondor's manual, step by step.",
-    "schema": "Print the JSON Schema of scenario files, for editors.",
+
+class Entry(NamedTuple):
+    """Where a command is, `module:attribute` in ckptsim.commands, and what it is for."""
+
+    place: str
+    use: str
+
+
+GROUPS = {
+    "Planning": {
+        "plan": Entry(
+            "plan:command",
+            "How often to checkpoint: the interval, its price, and what would change it.",
+        ),
+        "simulate": Entry(
+            "simulate:command", "Run jobs on slots: where the time went, throughput, makespan."
+        ),
+        "sweep": Entry(
+            "sweep:command",
+            "Vary one or two scenario keys over a range: trade-off curves and heat maps.",
+        ),
+        "fit": Entry("fit:command", "Learn eviction and power-failure laws from logs and tables."),
+        "lesson": Entry(
+            "lesson:command", "The 84-minute analysis of HTCondor's manual, step by step."
+        ),
+        "schema": Entry("schema:command", "Print the JSON Schema of scenario files, for editors."),
+    },
+    "A pool on this machine": {
+        "run": Entry(
+            "run:command", "Run a submit file's jobs to their end in a pool of their own."
+        ),
+        "pool": Entry("pool:command", "Start, stop and look at a pool of real processes."),
+        "submit": Entry("submit:command", "Submit the jobs of an HTCondor submit file."),
+        "q": Entry("queue:queue", "What each job is doing, since when, and its checkpoints."),
+        "wait": Entry("queue:wait", "Wait until jobs have ended."),
+        "log": Entry("inspect:log", "A job's event log, once or as it grows."),
+        "spool": Entry("inspect:spool", "The folder of a job's committed checkpoint."),
+        "enter": Entry("inspect:enter", "A shell in a running job's sandbox."),
+        "vacate": Entry("steer:vacate", "Evict jobs from their slots."),
+        "hold": Entry("steer:hold", "Hold jobs until they are released."),
+        "release": Entry("steer:release", "Let held jobs go on."),
+        "rm": Entry("steer:remove", "Remove jobs."),
+        "drain": Entry("steer:drain", "Empty a machine, gently."),
+        "power-off": Entry("steer:power_off", "Kill everything on a machine with no warning."),
+        "power-on": Entry("steer:power_on", "Start a machine again."),
+    },
 }
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 INTERRUPTED = 130
 
 
@@ -32,7 +73,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"ckptsim.commands.{name}").command
+        module, _, attribute = COMMANDS[name].place.partition(":")
+        command: click.Command = getattr(import_module(f"ckptsim.commands.{module}"), attribute)
         return command
 
     def resolve_command(
@@ -46,8 +88,9 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.use) for name, entry in group.items()])
 
 
 @click.group(

@@ -55,7 +55,7 @@ from ckptsim.drivers.real.processes import Hunt, Mark
 MARKS = ".ckptsim.marks"
 """The file in a sandbox where a job may say what it does when: `computing 1796000000000000000`."""
 
-MARK_WORDS = {"computing", "writing"}
+MARK_WORDS = {"starting", "computing", "writing"}
 """The words that are understood there."""
 
 _MARKS_MAX = 1 << 20  # bytes of it that are read
