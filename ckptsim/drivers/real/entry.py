@@ -1,13 +1,14 @@
 """A job as the access point has it in hand: its ad, its life, and where it is."""
 
 import asyncio  # noqa: TC003 (its types are those of fields)
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ckptsim.drivers.real.chirp import Chirp
 from ckptsim.drivers.real.machines import Machine, Message, Slot
-from ckptsim.htcondor import ads
+from ckptsim.htcondor import ads, joblog
 from ckptsim.htcondor import life as lives
 from ckptsim.htcondor.jobad import Ad, argv
 from ckptsim.htcondor.jobcommands import expression
@@ -17,6 +18,7 @@ from ckptsim.htcondor.spool import Spool
 from ckptsim.ledger import Category
 
 NO_LEASE = 0
+PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _PERIODIC = ("PeriodicHold", "PeriodicRelease", "PeriodicRemove", "PeriodicVacate")
 _LIMITS = ("AllowedJobDuration", "AllowedExecuteDuration")
 _ASKED = {"cpus": "RequestCpus", "memory_mb": "RequestMemory", "disk_kb": "RequestDisk"}
@@ -55,6 +57,8 @@ class Entry:
         self.absence = 0
         self.ready_at = 0
         self.preempted: lives.Why | None = None
+        self.pid = 0  # of its process, while that runs
+        self.size_kb = 0  # of that in memory, as told last
         self.chirp: Chirp | None = None
         self.chirp_config = ""
         self.unsaid = ""  # of its log, for want of room on the disk
@@ -148,6 +152,18 @@ class Entry:
     def sandbox(self, state: Path) -> Path:
         assert self.machine is not None
         return state / "execute" / self.machine.name / f"dir_{self.lease}" / "scratch"
+
+    def image(self) -> joblog.ImageSize | None:
+        """How large its process is, if that is more than was told last; children do not count."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()
+        except OSError:
+            return None  # it has just ended
+        size_kb, resident_kb = (int(count) * PAGE_KB for count in pages[:2])
+        if size_kb <= self.size_kb:
+            return None
+        self.size_kb = size_kb
+        return joblog.ImageSize(size_kb, -(-resident_kb // 1024), resident_kb)
 
     # --- chirp ------------------------------------------------------------------------------------
 

@@ -1,0 +1,136 @@
+"""Who goes where: jobs that wait and slots that are free, and the claims on those."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from ckptsim.drivers.real.entry import Entry
+from ckptsim.drivers.real.machines import Machine
+from ckptsim.htcondor import ads
+from ckptsim.htcondor import life as lives
+from ckptsim.htcondor.life import Stage
+from ckptsim.rules import NEVER, Lease
+
+if TYPE_CHECKING:
+    from ckptsim.drivers.real.accesspoint import AccessPoint
+
+
+class Matchmaker:
+    """The pool's negotiator: jobs by priority and number, each to the first machine that suits."""
+
+    def __init__(self, pool: "AccessPoint") -> None:
+        self.pool = pool
+        self.matching: asyncio.TimerHandle | None = None
+        self.matched = 0.0
+        self.leases = 0
+
+    def match_soon(self) -> None:
+        """Match jobs and slots, but not more often than the negotiation interval allows."""
+        if self.matching is None and not self.pool.stopping.is_set():
+            wait = max(0.0, self.matched + self.pool.settings.negotiation_s - time.monotonic())
+            self.matching = asyncio.get_running_loop().call_later(wait, self.match)
+
+    def stop(self) -> None:
+        """Match no more."""
+        if self.matching:
+            self.matching.cancel()
+
+    def match(self) -> None:
+        self.matching, self.matched = None, time.monotonic()
+        now, failed = time.time_ns(), set[str]()
+        idle = (e for e in self.pool.entries.values() if e.life.stage == Stage.IDLE)
+        waiting = [entry for entry in idle if entry.slot is None]
+        for entry in sorted(waiting, key=Entry.place_in_queue):
+            if entry.uncleared or entry.ready_at > now or entry.kind in failed:
+                self.match_again(entry, now)
+            elif (machine := self.machine_for(entry)) is None:
+                failed.add(entry.kind)
+            else:
+                self.place(entry, machine, now)
+        self.release_claims()
+
+    def match_again(self, entry: Entry, now: int) -> None:
+        """A job in its gap is matched when that is over."""
+        if entry.ready_at > now:
+            loop = asyncio.get_running_loop()
+            loop.call_later((entry.ready_at - now) / 1e9, self.match_soon)
+
+    def machine_for(self, entry: Entry) -> Machine | None:
+        """The first machine that has room, suits the job and is suited by it."""
+        ad = ads.refresh(entry.ad, entry.life)
+        for machine in self.pool.machines.values():
+            if not machine.on or machine.draining or not machine.fits(entry.asked):
+                continue
+            slot = ads.slot_ad(machine.attributes(machine.free_slot()))
+            start = machine.settings.policy["START"]
+            if ads.is_true(ad, "Requirements", slot) and ads.holds(start, slot, ad):
+                return machine
+        return None
+
+    def place(self, entry: Entry, machine: Machine, now: int) -> None:
+        """The job gets a slot there; a claim within its worklife is kept, else a new one begins."""
+        slot, policy = machine.free_slot(), machine.settings.policy
+        ad = ads.slot_ad(machine.attributes(slot))
+        worklife = nanoseconds(ads.seconds(policy["CLAIM_WORKLIFE"], ad, entry.ad))
+        if slot.claimed is None or now - slot.claimed > worklife:
+            slot.claimed = now
+        slot.job, entry.machine, entry.slot = entry, machine, slot
+        self.leases += 1
+        entry.begin_lease(self.lease_number(), machine)
+        self.pool.by_lease[entry.lease] = entry
+        checked = ads.holds(policy["CHECK_REACTIVATE_AFTER_CHECKPOINT"], ad, entry.ad)
+        lease = Lease(slot.claimed, NEVER, NEVER, NEVER, NEVER, NEVER, now)
+        stay = entry.stay(self.pool.state, ad, now)
+        self.pool.spawn(self.begin(entry, stay, lease, worklife if checked else NEVER))
+
+    def lease_number(self) -> int:
+        """Unique over restarts of this process too: machines' names for what is theirs hold it."""
+        return time.time_ns() // 1_000_000 * 1000 + self.leases % 1000
+
+    async def begin(self, entry: Entry, stay: lives.Stay, lease: Lease, worklife: int) -> None:
+        if entry.wants_chirp:
+            await entry.start_chirp(
+                lambda text: self.pool.ulog(entry, text),
+                lambda: self.pool.record(entry, [], time.time_ns()),
+            )
+        if entry.life.stage != Stage.IDLE or not (entry.machine and entry.machine.on):
+            self.give_back(entry)  # it was held or removed just now, or the machine went off
+            return
+        self.pool.apply(entry, lives.matched(entry.life, stay, lease, worklife, stay.began))
+        if self.pool.fates:
+            self.pool.destiny.set_fate(entry, self.pool.fates)
+
+    def leave(self, entry: Entry, *, completed: bool) -> None:
+        """The slot is free; a claim is kept by a job that completed, for the next one."""
+        assert entry.slot is not None
+        if not completed:
+            entry.slot.claimed = None
+        if entry.machine and (entry.machine.on or not entry.machine.swept_clean):
+            entry.uncleared.add(entry.lease)
+        self.give_back(entry)
+        if entry.fates and entry.life.stage == Stage.IDLE:
+            entry.ready_at = time.time_ns() + entry.fates.gap()
+        self.match_soon()
+
+    def give_back(self, entry: Entry) -> None:
+        """The job is on no slot any more; its last lease may have to be cleared yet."""
+        assert entry.slot is not None
+        entry.slot.job = None
+        if entry.lease not in entry.uncleared:
+            self.pool.by_lease.pop(entry.lease, None)
+        entry.leave_lease()
+        if entry.chirp:
+            self.pool.spawn(entry.stop_chirp())
+        self.match_soon()
+
+    def release_claims(self) -> None:
+        """A claim that no job takes up at once is given back."""
+        for machine in self.pool.machines.values():
+            for slot in machine.slots:
+                if slot.job is None:
+                    slot.claimed = None
+
+
+def nanoseconds(seconds: float) -> int:
+    """Negative is without end, as CLAIM_WORKLIFE = -1."""
+    return NEVER if seconds < 0 else min(NEVER, int(seconds * 1e9))
