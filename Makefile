@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: plan test lint types bench reports dist lock clean check-long
+.PHONY: plan test lint types bench bench-pool reports dist lock clean check-long
 plan: .venv/ready  ## the main job: an interval from 1,442 lifetimes of real machines
 	$(BIN)/ckptsim plan scenarios/gcp-preemptible.toml
 
@@ -21,6 +21,9 @@ check-long: .venv/ready  ## the slow tests; see tests/README.md for the last rec
 
 bench: .venv/ready  ## speed, as ratios; writes reports/bench.md
 	$(BIN)/python tests/bench.py
+
+bench-pool: .venv/ready  ## what a pool of real processes costs; writes reports/bench-pool.md
+	$(BIN)/python tests/bench_pool.py
 
 reports: .venv/ready  ## remakes reports/ from scenarios/
 	$(BIN)/python scenarios/make_reports.py
