@@ -51,8 +51,7 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     """The reason in the system's words."""
     reason = (error.strerror or str(error)).lower()
     return OutputError(
-        f"{path}: cannot write the report: {reason}; choose another place with --out, "
-        "or write none with --no-report"
+        f"{path}: cannot write the report: {reason}; choose another place with --out"
     )
 
 

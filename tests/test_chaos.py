@@ -712,7 +712,8 @@ def test_an_attribute_that_a_job_has_set_is_not_lost(fire):
 
 
 DISK_FULL = """
-mount -t tmpfs -o size=6m none {folder}/state && exec {python} -m pytest -q -p no:cacheprovider \\
+mount -t tmpfs -o size=6m,mode=700 none {folder}/state &&
+exec {python} -m pytest -q -p no:cacheprovider \\
     --basetemp={folder}/inner -k on_this_full_disk {file}
 """
 

@@ -243,7 +243,9 @@ def slack_told(advice: Advice) -> Iterator[str]:
         return
     after = f"useful {percent(worth(advice.best))} → {percent(worth(least.beyond))}"
     if least.extra < SLACK_NONE:
-        yield f"Slack: none. Any longer write, transfer or restart costs a checkpoint: {after}."
+        *others, last = (slack.cost.replace("_", " ") for slack in advice.slacks)
+        costs = f"{', '.join(others)} or {last}" if others else last
+        yield f"Slack: none. Any longer {costs} costs a checkpoint: {after}."
         return
     extra = ", ".join(f"{slack.cost} {show(slack.extra)}" for slack in advice.slacks)
     yield f"Slack before one checkpoint fewer fits, each time: {extra}; then {after}."

@@ -41,13 +41,16 @@ Examples:
   ckptsim pool stop"""
 
 
-@click.group("pool", epilog=POOL_FILE)
-def command() -> None:
+@click.group("pool", epilog=POOL_FILE, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Start, stop and look at a pool of real processes on this machine.
 
     It runs the jobs of HTCondor submit files under HTCondor's rules: sandboxes, checkpoints in a
     spool, signals, job event logs. Its queue and spool outlive it, whatever ends it.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @command.command("start", epilog=POOL_FILE)

@@ -85,7 +85,7 @@ def command(
     several jobs with the first that is not 0. A job on hold ends the run with status 1. Ctrl-C
     removes the jobs and leaves nothing behind.
     """
-    how = recipe(pool_config, scenario, seed)
+    how = recipe(pool_config, scenario, seed)._replace(owner=os.getpid())
     folder = out and ready(out)
     with place(state, keep=keep) as where:
         found = ran(path, where, how, shown=not as_json)

@@ -21,6 +21,7 @@ class Hold(IntEnum):
 
     BY_USER = 1  # d
     BY_POLICY = 3  # m7, n7
+    NOT_UNDERSTOOD = 5  # HTCondor: an expression of the job that is undefined
     CANNOT_START = 6
     OUTPUT_FAILED = 12  # l3
     INPUT_FAILED = 13

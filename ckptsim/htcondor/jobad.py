@@ -8,6 +8,9 @@ from ckptsim.htcondor.jobcommands import expression
 # A job's ad: a `classad2.ClassAd`, whose module has no types.
 Ad = Any
 
+SUBMIT_FOLDER = "TransferOutputRoot"
+"""Our own attribute: besides Iwd, the folder that output may go to. No job can change it."""
+
 
 def argv(ad: Ad) -> list[str]:
     """The arguments of the job, without the executable's own name."""
@@ -37,7 +40,7 @@ def names(ad: Ad, attribute: str) -> list[str] | None:
     None where it was not given, or was empty, which HTCondor takes for the same
     (htcondor-observed.md B15); an empty list where the submit file says `""`.
     """
-    return entries(ad[attribute]) if attribute in ad else None
+    return entries(str(ad[attribute])) if attribute in ad else None
 
 
 def remaps(ad: Ad) -> dict[str, str]:

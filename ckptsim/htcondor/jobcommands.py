@@ -183,6 +183,17 @@ READ = frozenset(
     ]
 )
 
+# Taken, and told that nothing reads them.
+UNREAD = {
+    "rank": "all slots are of this machine",
+    "leave_in_queue": "the pool forgets no job that has ended",
+    "submit_event_notes": "event 000 is written without notes",
+    "ulog_execute_attrs": "event 001 is written with the slot's usual attributes",
+    "job_ad_information_attrs": "no event 028 is written",
+    "hold_kill_sig": "a held job gets kill_sig, or remove_kill_sig if that is given",
+    "want_graceful_removal": "a running job that is removed gets its signal and time in any case",
+}
+
 # These have no bearing on how a job runs here: nobody is sent mail or billed.
 WITHOUT_EFFECT = frozenset(
     [
@@ -225,7 +236,40 @@ ONLY = {
     "transfer_output": "true",
     "use_x509userproxy": "false",
     "want_job_networking": "true",
+    "jobuniverse": "5",
 }
+
+# Attributes that are spelt otherwise than their commands, but for `_`; in lower case.
+_COMMANDS = {
+    "cmd": "executable",
+    "err": "error",
+    "in": "input",
+    "isnoopjob": "noop_job",
+    "iwd": "initialdir",
+    "jobmaterializelimit": "max_materialize",
+    "jobmaterializemaxidle": "max_idle",
+    "maxhosts": "machine_count",
+    "minhosts": "machine_count",
+    "oauthservicesneeded": "use_oauth_services",
+    "out": "output",
+    "streamerr": "stream_error",
+    "streamin": "stream_input",
+    "streamout": "stream_output",
+    "transfererr": "transfer_error",
+    "transferin": "transfer_input",
+    "transferout": "transfer_output",
+    "transfercheckpoint": "transfer_checkpoint_files",
+    "transferinput": "transfer_input_files",
+    "transferoutput": "transfer_output_files",
+    "userlog": "log",
+    "wantcontainer": "container_image",
+    "wantdocker": "docker_image",
+    "wantdockerimage": "docker_image",
+    "wantsandboximage": "container_image",
+    "wantsif": "container_image",
+}
+# Of these families an attribute without `_` is known too.
+_FAMILIES = ("container", "cron", "deferral", "docker")
 
 _INSTEAD = {
     "checkpoint_destination": "checkpoints go to the spool; leave the line out",
@@ -311,6 +355,16 @@ _REFUSED_STARTS = (
 )
 
 KNOWN = frozenset({*HONOURED, *SAME, *READ, *WITHOUT_EFFECT, *ONLY, *_REFUSED})
+
+
+def command_of(attribute: str) -> str:
+    """The command that sets an attribute, both in lower case; nothing where there is none."""
+    plain = {command.replace("_", ""): command for command in (*ONLY, *_REFUSED, *READ)}
+    known = plain | SAME | _COMMANDS
+    if attribute in known:
+        return known[attribute]
+    families = (family for family in _FAMILIES if attribute.startswith(family))
+    return next((f"{f}_{attribute.removeprefix(f).lstrip('_')}" for f in families), "")
 
 
 def refusal(command: str) -> str | None:

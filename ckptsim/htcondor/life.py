@@ -589,6 +589,17 @@ def held(life: Life, why: Why, now: int, acts: list[Act]) -> Then:
     return life, [*acts, Log(joblog.Held(why.reason, why.code, why.subcode))]
 
 
+def spoiled(life: Life, error: str, now: int) -> Then:
+    """The job's ad cannot be made sense of: wherever it is, a person has to look at it."""
+    reason = f"The job's ad cannot be made sense of: {error}"
+    why = Why(Stage.HELD, Hold.NOT_UNDERSTOOD, reason, event=Event.WITHDRAWN, at=now)
+    if life.stage == Stage.IDLE:
+        return held(life, why, now, [])
+    if life.stage in ON_SLOT:
+        return parted(on_stay(life, why=why), now, [])
+    return life, []
+
+
 def release(life: Life, reason: str, now: int) -> Then:
     """A held job is queued again."""
     if life.stage != Stage.HELD:

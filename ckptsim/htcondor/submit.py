@@ -15,6 +15,7 @@ from ckptsim.errors import nearest
 from ckptsim.htcondor import arguments as syntax
 from ckptsim.htcondor import jobcommands
 from ckptsim.htcondor.jobad import (
+    SUBMIT_FOLDER,
     Ad,
     argv,
     entries,
@@ -31,7 +32,10 @@ __all__ += ["SubmitError", "requirements"]
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NOWHERE = "/dev/null"
 _IDLE, _HELD = 1, 5
+_REMAPS = ("transfer_output_remaps", "my.transferoutputremaps")
 _WHEN = ("ON_EXIT", "ON_EXIT_OR_EVICT", "ON_SUCCESS")
+# Attributes that only their commands may set, since others are worked out from them.
+_NOT_OWN = ("my.cmd", "my.iwd", "my.shouldtransferfiles", "my.whentotransferoutput")
 
 
 class Submission(NamedTuple):
@@ -55,13 +59,13 @@ def read(source: Path | str, folder: Path, cluster: int, submitted_at: int) -> l
 
 
 def read_all(source: Path | str, folder: Path, cluster: int, submitted_at: int) -> Submission:
-    """Read a submit file as `read` does, and warn of macros that look like misspelt commands."""
+    """Read a submit file as `read` does, and warn of lines that look misspelt or have no effect."""
     text, name = _text(source)
     bindings()
     file = SubmitFile(text, name, folder.resolve())
     _check_commands(file)
     ads = [_Job(file).ad(cluster, proc, submitted_at) for proc in file.jobs(cluster, submitted_at)]
-    return Submission(ads, list(_misspelt(file)))
+    return Submission(ads, [*_misspelt(file), *_unread(file)])
 
 
 def _text(source: Path | str) -> tuple[str, str]:
@@ -77,12 +81,34 @@ def _text(source: Path | str) -> tuple[str, str]:
 
 def _check_commands(file: SubmitFile) -> None:
     for given, value in file.values.items():
-        if why := jobcommands.refusal(given):
-            raise file.error(given, why)
-        only = jobcommands.ONLY.get(given)
+        command, name = _command(given), _as_written(file, given)
+        if why := jobcommands.refusal(command):
+            raise file.error(given, why if command == given else f"`{name}`: {why}")
+        only = jobcommands.ONLY.get(command)
         if only and value.strip().casefold() not in ("", only, {"false": "no"}.get(only, "yes")):
-            message = f"`{given} = {value.strip()}` is not supported by ckptsim's pool"
+            message = f"`{name} = {value.strip()}` is not supported by ckptsim's pool"
             raise file.error(given, f"{message}; expected {only}")
+        if given in _NOT_OWN:
+            raise file.error(given, f"`{name}` is not taken; use the command `{command}`")
+
+
+def _command(given: str) -> str:
+    """The command that a line of the submit file gives, or whose attribute it sets."""
+    own = given.startswith("my.")
+    return jobcommands.command_of(given.removeprefix("my.")) if own else given
+
+
+def _as_written(file: SubmitFile, given: str) -> str:
+    """A command, or an own attribute as `+Name`, for people."""
+    return f"+{file.spelt(given).partition('.')[2]}" if given.startswith("my.") else given
+
+
+def _unread(file: SubmitFile) -> Iterator[str]:
+    """What is given and then read by nothing."""
+    for given in file.values:
+        command = jobcommands.SAME.get(_command(given), _command(given))
+        if why := jobcommands.UNREAD.get(command):
+            yield f"{file.place(given)}: `{_as_written(file, given)}` has no effect here: {why}"
 
 
 def _misspelt(file: SubmitFile) -> Iterator[str]:
@@ -111,9 +137,10 @@ class _Job:
         for part in (
             *(self._universe, self._folder, self._executable, self._simple, self._arguments),
             *(self._environment, self._std_files, self._transfer, self._lists, self._remaps),
-            *(self._retries, self._needs, self._hold, self._own_attributes),
+            *(self._retries, self._needs, self._hold, self._own_attributes, self._own_files),
         ):
             part()
+        self._ad[SUBMIT_FOLDER] = str(self._file.folder)
         if "SuccessCheckpointExitCode" in self._ad:
             self._ad["WantFTOnCheckpoint"] = self._ad.get("WantFTOnCheckpoint", True)
         return self._ad
@@ -227,7 +254,7 @@ class _Job:
             self._check_target(command, self._ad[attribute])
         if log := self._value("log"):
             self._check_target("log", log)
-            self._ad["UserLog"] = os.path.normpath(self._iwd / log)
+            self._ad["UserLog"] = log
         self._ad["In"] = self._value("input") or _NOWHERE
         self._check_source("input", self._ad["In"])
 
@@ -265,11 +292,7 @@ class _Job:
         if not value:
             return
         self._ad["TransferOutputRemaps"] = value.strip('"')
-        for name, target in remaps(self._ad).items():
-            if not name or not target:
-                raise self._error(command, 'expected "name = target; …"')
-            self._check_in_sandbox(command, name)
-            self._check_target(command, target)
+        self._check_remaps(command, value)
 
     def _retries(self) -> None:
         """As condor_submit puts `OnExitRemove` together (htcondor-rules.md, section 6)."""
@@ -312,6 +335,39 @@ class _Job:
                     given, jobcommands.expression, value or "undefined"
                 )
 
+    def _own_files(self) -> None:
+        """Files that own attributes name are held to what the commands' are."""
+        checks = {
+            **dict.fromkeys(("my.out", "my.err", "my.userlog"), self._check_target),
+            "my.in": self._check_source,
+            "my.transferinput": self._check_list(self._check_source),
+            "my.transferoutput": self._check_list(self._check_in_sandbox),
+            "my.transfercheckpoint": self._check_list(self._check_in_sandbox),
+            "my.transferoutputremaps": self._check_remaps,
+        }
+        for given in checks.keys() & self._file.values.keys():
+            value = self._ad[given.removeprefix("my.")]
+            if not isinstance(value, str):
+                line = f"`{_as_written(self._file, given)} = {self._file.expanded(given)}`"
+                raise self._error(given, f"{line}: expected text in double quotes")
+            checks[given](given, value)
+        if "UserLog" in self._ad:
+            self._ad["UserLog"] = os.path.normpath(self._iwd / self._ad["UserLog"])
+
+    def _check_list(self, check: Callable[[str, str], None]) -> Callable[[str, str], None]:
+        def check_each(command: str, value: str) -> None:
+            for entry in entries(value):
+                check(command, entry)
+
+        return check_each
+
+    def _check_remaps(self, command: str, _: str) -> None:
+        for name, target in remaps(self._ad).items():
+            if not name or not target:
+                raise self._error(command, 'expected "name = target; …"')
+            self._check_in_sandbox(command, name)
+            self._check_target(command, target)
+
     def _refuse_url(self, command: str, name: str) -> None:
         if _URL.match(name):
             raise self._error(command, f"{name}: a URL is not supported by ckptsim's pool")
@@ -344,7 +400,7 @@ class _Job:
             raise self._error(command, f"{path}: outside the submit folder {self._file.folder}")
         if not path.parent.is_dir():
             raise self._error(command, f"{path.parent}: no such directory")
-        if path.is_dir() and command != "transfer_output_remaps":
+        if path.is_dir() and command not in _REMAPS:
             raise self._error(command, f"{path}: is a directory; expected a file")
 
 

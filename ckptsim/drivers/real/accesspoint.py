@@ -21,11 +21,11 @@ import sqlite3
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ckptsim.drivers.real import control, processes
+from ckptsim.drivers.real import control, launch, processes
 from ckptsim.drivers.real import settings as configuration
 from ckptsim.drivers.real.control import PoolError
 from ckptsim.drivers.real.desk import UNDER_WAY, Desk
@@ -50,6 +50,8 @@ from ckptsim.rules import NEVER
 if TYPE_CHECKING:
     from ckptsim.drivers.real.fates import Fates
 
+_ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+_LOOK_S = 5.0
 _DELETE_SOON = 1 << 23  # bytes; larger checkpoints are deleted beside the loop
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CLOSED = "Socket between submit and execute hosts closed unexpectedly"
@@ -69,23 +71,26 @@ class AccessPoint:
         self.machines: dict[str, Machine] = {}
         self.matchmaker, self.lookout = Matchmaker(self), Lookout(self)
         self.destiny, self.desk = Destiny(self), Desk(self)
-        self.changed = asyncio.Event()
+        self.changed = self.desk.changes
         self.stopping = asyncio.Event()
         self.fault = ""
         self.tasks: set[asyncio.Task[Any]] = set()
 
-    async def run(self) -> None:
-        """Serve until told to stop."""
+    async def run(self, owner: int | None = None) -> None:
+        """Serve until told to stop, or until the process `owner` has ended."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self.failed)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
+        if owner is not None:
+            self.outlive_no(owner)
         # A first line also takes the room on the disk that a complaint of a full one will need.
         say(f"{time.strftime('%Y-%m-%d %H:%M:%S')} a pool starts, pid {os.getpid()}")
         await self.recover()
         await self.start_machines()
         server = await self.desk.listen()
         for period, work in (
+            (_LOOK_S, self.look_at_home),
             (self.settings.periodic_s, self.lookout.look_at_jobs),
             (self.settings.policy_s, self.lookout.look_at_machines),
             (self.settings.update_s, self.lookout.look_at_images),
@@ -97,6 +102,15 @@ class AccessPoint:
         await self.stop()
         if self.fault:
             raise PoolError(self.fault)
+
+    def outlive_no(self, owner: int) -> None:
+        """Stop when that process ends, however it does."""
+        try:
+            ended = os.pidfd_open(owner)
+        except ProcessLookupError:
+            self.stopping.set()
+        else:
+            asyncio.get_running_loop().add_reader(ended, self.stopping.set)
 
     def spawn(self, work: Awaitable[Any]) -> None:
         """Do something beside; its failure is a fault of this program and ends it."""
@@ -126,6 +140,12 @@ class AccessPoint:
         while True:
             await asyncio.sleep(period_s)
             work()
+
+    def look_at_home(self) -> None:
+        """Stop where the state folder was deleted: nobody could ask for anything any more."""
+        if not (self.state / control.NAME).exists():
+            say(f"{self.state / control.NAME} is gone")
+            self.stopping.set()
 
     # --- beginning and end ------------------------------------------------------------------------
 
@@ -242,8 +262,9 @@ class AccessPoint:
 
     def tell(self, entry: Entry, act: Tell) -> None:
         assert entry.machine is not None
-        order = order_of(entry, act, self.state, self.spool)
-        entry.machine.tell({"lease": entry.lease, **order})
+        with self.minding(entry):
+            order = order_of(entry, act, self.state, self.spool)
+            entry.machine.tell({"lease": entry.lease, **order})
 
     def set_alarm(self, entry: Entry) -> None:
         """Be called back when the present stage has lasted as long as it may."""
@@ -270,8 +291,21 @@ class AccessPoint:
             return  # of a stay that is over
         if report["did"] == "sent" and entry.life.stage in (Stage.CHECKPOINTING, Stage.SAVING):
             self.commit(entry, report)
-        else:
+            return
+        with self.minding(entry):
             self.apply(entry, self.reported(entry, report))
+
+    @contextlib.contextmanager
+    def minding(self, entry: Entry) -> Iterator[None]:
+        """What an odd ad makes go wrong here holds its job, and is no fault of the pool's."""
+        try:
+            yield
+        except _ODD as error:
+            asyncio.get_running_loop().call_soon(self.spoil, entry, error)
+
+    def spoil(self, entry: Entry, error: Exception) -> None:
+        say(f"{entry.id}: {error!r}")
+        self.apply(entry, lives.spoiled(entry.life, str(error), time.time_ns()))
 
     def reported(self, entry: Entry, report: Message) -> lives.Then:
         life, at = entry.life, report["at"]
@@ -330,16 +364,16 @@ class AccessPoint:
             marks, now = self.marks_of(entry), time.time_ns()
             self.apply(entry, lives.contact_lost(life, _CLOSED, marks, lost, now, found_out=True))
         async with machine.power:
-            if machine.wanted:
-                await self.turn_on(machine)
+            await self.turn_on(machine)
 
     async def turn_on(self, machine: Machine) -> None:
-        """Start it, with nothing left there of before."""
+        """Start it, if that is wanted, with nothing left there of before in any case."""
         if machine.on:
             return
         await machine.sweep()
         self.forget_leases(machine)
-        await machine.start()
+        if machine.wanted:
+            await machine.start()
         self.matchmaker.match_soon()
 
     async def power_off(self, machine: Machine, *, silent: bool = False) -> None:
@@ -364,8 +398,7 @@ class AccessPoint:
 
     async def power_on(self, machine: Machine) -> None:
         async with machine.power:
-            machine.draining = machine.draining and machine.on
-            machine.wanted = True
+            machine.draining, machine.wanted = False, True
             await self.turn_on(machine)
 
     def marks_of(self, entry: Entry) -> lives.Marks:
@@ -405,7 +438,7 @@ def say(text: str) -> None:
 
 def locked(state: Path) -> TextIO:
     """The state folder, made if need be, for one access point at a time."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    launch.make(state)
     file = (state / "lock").open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -433,11 +466,12 @@ def main() -> int:
     parser.add_argument("--config", type=Path)
     parser.add_argument("--scenario", type=Path)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--owner", type=int)
     given = parser.parse_args()
     try:
         with locked(given.state.absolute()):
             settings, fates = asked_for(given)
-            asyncio.run(AccessPoint(given.state.absolute(), settings, fates).run())
+            asyncio.run(AccessPoint(given.state.absolute(), settings, fates).run(given.owner))
     except CkptsimError as mistake:
         say(f"ckptsim: {mistake}")
         return 2

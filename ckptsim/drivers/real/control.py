@@ -31,6 +31,22 @@ def address(state: Path) -> Iterator[str]:
         os.close(folder)
 
 
+def bound(state: Path) -> socket.socket:
+    """The control socket in place of one left behind, for this user alone from its first moment."""
+    (state / NAME).unlink(missing_ok=True)
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        with address(state) as name:
+            link.bind(name)
+    except OSError:
+        link.close()
+        raise
+    finally:
+        os.umask(before)
+    return link
+
+
 def is_running(state: Path) -> bool:
     """Does a pool answer in this state folder?"""
     try:

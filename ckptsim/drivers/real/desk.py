@@ -1,13 +1,15 @@
 """What people ask of the pool, over its control socket: one line of JSON there, one back."""
 
 import asyncio
-import contextlib
 import getpass
+import itertools
 import json
 import os
 import sqlite3
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Coroutine
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ckptsim.drivers.real import control
 from ckptsim.drivers.real.control import PoolError
@@ -26,34 +28,49 @@ if TYPE_CHECKING:
 HOST = "<127.0.0.1:0?addrs=127.0.0.1-0&alias=ckptsim>"
 UNDER_WAY = "submission"
 _WATCH_S = 0.2
+_WAIT_S = 0.05
+_LONG_S = 1e9
+# What odd values in a request come to.
+_ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_Result = TypeVar("_Result")
+
+
+class Changes:
+    """Wakes all who wait for the pool to change, however many they are."""
+
+    def __init__(self) -> None:
+        self.next = asyncio.Event()
+        """Set at the next change: take it before you look, and wait for it afterwards."""
+
+    def set(self) -> None:
+        """Something has changed."""
+        self.next.set()
+        self.next = asyncio.Event()
 
 
 class Desk:
     """Answers each request; what cannot be done is said in one line."""
 
     def __init__(self, pool: "AccessPoint") -> None:
-        self.pool = pool
+        self.pool, self.changes = pool, Changes()
 
     async def listen(self) -> asyncio.Server:
-        """The control socket, for this user alone from its first moment."""
-        before = os.umask(0o177)
-        try:
-            with control.address(self.pool.state) as name:
-                return await asyncio.start_unix_server(self.serve, name, limit=1 << 26)
-        finally:
-            os.umask(before)
+        """The control socket."""
+        listening = control.bound(self.pool.state)
+        return await asyncio.start_unix_server(self.serve, sock=listening, limit=1 << 26)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Cancelled is who still watches when the pool stops: asyncio would call that a fault.
-        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+        with suppress(ConnectionError, asyncio.CancelledError), closing(writer):
             try:
                 request = json.loads(await reader.readline())
                 if request["do"] == "watch":
-                    await self.watched(writer)
-                answer = await self.answer(request)
+                    await unless_gone(reader, self.watched(writer))
+                    return
+                answer = await self.answer(request, reader)
             except CkptsimError as mistake:
                 answer = {"error": str(mistake)}
-            except (ValueError, LookupError, TypeError) as mistake:
+            except (*_ODD, classads().ClassAdException) as mistake:
                 answer = {"error": f"not understood: {mistake!r}"}
             except ConnectionError:
                 raise
@@ -64,18 +81,18 @@ class Desk:
                 answer = {"error": self.pool.fault}
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
-        writer.close()
 
     async def watched(self, writer: asyncio.StreamWriter) -> None:
+        """Tell the state now and at each change, for as long as somebody is there."""
         while True:
-            self.pool.changed.clear()
+            change = self.changes.next
             state = {"jobs": self.jobs_told(None), "machines": self.machines_told()}
             writer.write(json.dumps(state).encode() + b"\n")
             await writer.drain()
             await asyncio.sleep(_WATCH_S)
-            await self.pool.changed.wait()
+            await change.wait()
 
-    async def answer(self, request: Message) -> Message:
+    async def answer(self, request: Message, reader: asyncio.StreamReader) -> Message:
         match request["do"]:
             case "status":
                 return self.status()
@@ -86,7 +103,7 @@ class Desk:
             case "jobs":
                 return {"jobs": self.jobs_told(request.get("jobs"))}
             case "wait":
-                return await self.wait(request)
+                return await unless_gone(reader, self.wait(request))
             case "vacate" | "hold" | "release" | "rm":
                 return self.done_to_jobs(request)
             case "drain" | "power_off" | "power_on":
@@ -97,34 +114,47 @@ class Desk:
         raise PoolError(f"{request['do']!r}: no such request")
 
     def submit(self, cluster: int, texts: list[str]) -> Message:
-        now, user = time.time_ns(), getpass.getuser()
+        """Take up a whole cluster, or nothing of it."""
+        if not isinstance(cluster, int) or cluster < 1 or (cluster, 0) in self.pool.entries:
+            raise PoolError(f"{cluster!r}: not the number of a new cluster")
+        now, user = time.time_ns(), user_name()
+        built = [self.built(cluster, proc, text, user, now) for proc, text in enumerate(texts)]
         self.pool.store.remember(UNDER_WAY, cluster)
-        for proc, text in enumerate(texts):
-            ad = classads().ClassAd(text)
-            terms = ads.terms(ad, user)._replace(delays=self.pool.settings.delays)
-            if self.pool.fates:
-                terms = terms._replace(contact_lease=self.pool.fates.scenario.slots.contact_lease)
-            life, acts = lives.submitted(terms, HOST, now)
-            entry = Entry(cluster, proc, ad, life, self.pool.job_fates())
-            if entry.fates and self.pool.fates and self.pool.fates.scenario.slots.first_gap:
-                entry.ready_at = now + entry.fates.gap()
-            self.pool.entries[cluster, proc] = entry
-            self.pool.apply(entry, (life, acts))
-            if ad.get("JobStatus") == JobStatus.HELD:
-                self.pool.apply(entry, lives.held(life, ads.held_at_submit(ad), now, []))
+        for entry, changes in built:
+            self.pool.entries[cluster, entry.proc] = entry
+            for then in changes:
+                self.pool.apply(entry, then)
         self.pool.store.remember(UNDER_WAY, 0)
-        return {"jobs": [f"{cluster}.{proc}" for proc in range(len(texts))]}
+        return {"jobs": [entry.id for entry, _ in built]}
+
+    def built(
+        self, cluster: int, proc: int, text: str, user: str, now: int
+    ) -> tuple[Entry, list[lives.Then]]:
+        """A job that was submitted, and what is to be applied to it."""
+        ad = classads().ClassAd(text)
+        if not all(isinstance(ad.get(name), str) for name in ("Cmd", "Iwd")):
+            raise PoolError(f"{cluster}.{proc}: the ad of a job has to have Cmd and Iwd")
+        terms, fates = ads.terms(ad, user)._replace(delays=self.pool.settings.delays), None
+        if self.pool.fates:
+            terms = terms._replace(contact_lease=self.pool.fates.scenario.slots.contact_lease)
+            fates = self.pool.fates.of_job(len(self.pool.entries) + proc)
+        life, acts = lives.submitted(terms, HOST, now)
+        entry = Entry(cluster, proc, ad, life, fates)
+        if fates and self.pool.fates and self.pool.fates.scenario.slots.first_gap:
+            entry.ready_at = now + fates.gap()
+        if ad.get("JobStatus") != JobStatus.HELD:
+            return entry, [(life, acts)]
+        return entry, [(life, acts), lives.held(life, ads.held_at_submit(ad), now, [])]
 
     def named(self, job: str) -> list[Entry]:
         """The jobs that `7.0`, or `7` for all of a cluster, stands for."""
         cluster, _, proc = str(job).partition(".")
         if not (cluster.isdigit() and (proc.isdigit() or not proc)):
             raise PoolError(f"{job}: not a job's number; expected one as 7.0, or 7")
-        found = [
-            entry
-            for key, entry in self.pool.entries.items()
-            if key[0] == int(cluster) and (not proc or key[1] == int(proc))
-        ]
+        # A cluster's jobs are numbered from 0 on, without a gap, and never forgotten.
+        procs = [int(proc)] if proc else itertools.count()
+        jobs = (self.pool.entries.get((int(cluster), number)) for number in procs)
+        found = [entry for entry in itertools.takewhile(bool, jobs) if entry]
         if not found:
             raise PoolError(f"{job}: no such job; see `ckptsim q`")
         return found
@@ -156,19 +186,27 @@ class Desk:
                 await self.pool.power_off(machine)
             case "power_on":
                 await self.pool.power_on(machine)
-        self.pool.changed.set()
+        self.changes.set()
         return {}
 
     async def wait(self, request: Message) -> Message:
         """Until the jobs have ended, or, if asked to, need a person."""
         over = (*lives.ENDED, Stage.HELD) if request.get("held") else lives.ENDED
-        asked_for = request.get("jobs")
-        end = time.monotonic() + (request.get("timeout_s") or 1e9)
-        while not all(entry.life.stage in over for entry in self.asked_for(asked_for)):
-            if time.monotonic() >= end:
-                return {"timeout": True, "jobs": self.jobs_told(asked_for)}
-            await asyncio.sleep(0.05)
-        return {"jobs": self.jobs_told(asked_for)}
+        jobs, seconds = request.get("jobs"), float(request.get("timeout_s") or _LONG_S)
+        try:
+            async with asyncio.timeout(min(_LONG_S, seconds)):  # in this order NaN is long, too
+                await self.all_are(over, jobs)
+        except TimeoutError:
+            return {"timeout": True, "jobs": self.jobs_told(jobs)}
+        return {"jobs": self.jobs_told(jobs)}
+
+    async def all_are(self, over: Collection[Stage], jobs: list[str] | None) -> None:
+        """Wait until all the jobs are in one of these stages at once."""
+        change = self.changes.next
+        while not all(entry.life.stage in over for entry in self.asked_for(jobs)):
+            await asyncio.sleep(_WAIT_S)  # so that it is not looked at each of many changes
+            await change.wait()
+            change = self.changes.next
 
     def asked_for(self, jobs: list[str] | None) -> list[Entry]:
         if jobs is None:
@@ -192,6 +230,33 @@ class Desk:
             "machines": self.machines_told(),
             "jobs": counts,
         }
+
+
+async def unless_gone(reader: asyncio.StreamReader, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """What the work comes to; ConnectionError once nobody is there any more to be told."""
+    working, gone = asyncio.ensure_future(work), asyncio.ensure_future(ended(reader))
+    try:
+        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ConnectionResetError
+    finally:
+        working.cancel()
+        gone.cancel()
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """Wait for the end of a connection."""
+    with suppress(ConnectionError):
+        await reader.read()
+
+
+def user_name() -> str:
+    """Who runs the pool: by name, or by number where the system knows no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def asked(life: Life, request: Message, now: int) -> lives.Then | None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from ckptsim import pool as pools
 from ckptsim.drivers.real.entry import Entry
 from ckptsim.drivers.real.machines import Machine
 from ckptsim.htcondor import life as lives
@@ -14,6 +15,7 @@ from ckptsim.rules import NEVER, Event
 if TYPE_CHECKING:
     from ckptsim.drivers.real.accesspoint import AccessPoint
     from ckptsim.drivers.real.fates import Fates
+    from ckptsim.world import Fate
 
 
 class Destiny:
@@ -29,42 +31,44 @@ class Destiny:
         begun = (time.time_ns() - lives.stay_of(entry.life).began) / 1e9
         loop, machine = asyncio.get_running_loop(), entry.machine
         slots = fates.scenario.slots
-        away = max(fate.absence, slots.contact_lease)
+        away = slots.contact_lease + absence_of(Event.POWERED_OFF, fate, slots.contact_lease)
         for age, then in (
             (fate.limit, lambda: self.expire(entry)),
-            (fate.eviction, lambda: self.evict(entry, slots.retirement)),
+            (fate.eviction, lambda: self.retire(entry)),
+            (max(fate.eviction, slots.retirement - slots.grace), lambda: self.evict(entry)),
             (fate.power_failure, lambda: self.pool.spawn(self.fail_power(machine, away))),
         ):
             if age < NEVER:
                 entry.alarms.append(loop.call_later(max(0.0, age / 1e9 - begun), then))
-        entry.absence = fate.absence
+        entry.absence = absence_of(Event.WARNED, fate, 0)
 
     def expire(self, entry: Entry) -> None:
         """The slot's runtime limit: nothing more is transferred."""
         text = "The runtime limit of the slot was reached"
         why = Why(Stage.IDLE, Vacate.PREEMPTED, text, event=Event.EXPIRED)
         then = lives.stopped(entry.life, why, time.time_ns(), fast=not entry.life.terms.on_evict)
-        self.lost_slot(entry)
+        entry.loses_slot = True
         self.pool.apply(entry, then)
 
-    def evict(self, entry: Entry, retirement: int) -> None:
+    def retire(self, entry: Entry) -> None:
+        """The slot is wanted back: from now on the job leaves it at a checkpoint."""
+        entry.loses_slot = True
+        self.pool.apply(entry, (lives.retiring(entry.life, time.time_ns()), []))
+
+    def evict(self, entry: Entry) -> None:
+        """The soft kill, at once or so that the hard one falls at the end of retirement."""
         why = Why(Stage.IDLE, Vacate.PREEMPTED, "The slot was taken back")
-        if retirement:
-            entry.preempted = why
-            entry.life = lives.retiring(entry.life, time.time_ns())
-            return
-        self.lost_slot(entry)
         self.pool.apply(entry, lives.stopped(entry.life, why, time.time_ns()))
 
-    def lost_slot(self, entry: Entry) -> None:
-        """A slot that was lost stays away for a while."""
-        if entry.absence and entry.machine:
+    def left(self, entry: Entry) -> None:
+        """The job is off the slot: one that was lost stays away for a while."""
+        if entry.loses_slot and entry.absence and entry.machine:
             self.pool.spawn(self.be_away(entry.machine, entry.absence))
 
     async def be_away(self, machine: Machine, absence: int) -> None:
-        machine.draining = True
+        machine.away = True
         await asyncio.sleep(absence / 1e9)
-        machine.draining = False
+        machine.away = False
         self.pool.matchmaker.match_soon()
 
     async def fail_power(self, machine: Machine, away: int) -> None:
@@ -73,9 +77,14 @@ class Destiny:
         Its new process is there long before: it is to be back on time.
         """
         back = time.monotonic() + away / 1e9
+        machine.away = True
         await self.pool.power_off(machine)
-        machine.draining = True
-        await self.pool.turn_on(machine)
+        await self.pool.power_on(machine)
         await asyncio.sleep(max(0.0, back - time.monotonic()))
-        machine.draining = False
+        machine.away = False
         self.pool.matchmaker.match_soon()
+
+
+def absence_of(event: Event, fate: "Fate", contact_lease: int) -> int:
+    """How long the slot is away once the job is off it, as in a simulation."""
+    return pools.away(event, fate.absence, contact_lease)

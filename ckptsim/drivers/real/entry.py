@@ -22,7 +22,12 @@ PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _PERIODIC = ("PeriodicHold", "PeriodicRelease", "PeriodicRemove", "PeriodicVacate")
 _LIMITS = ("AllowedJobDuration", "AllowedExecuteDuration")
 _ASKED = {"cpus": "RequestCpus", "memory_mb": "RequestMemory", "disk_kb": "RequestDisk"}
-_PROTECTED = ("clusterid", "procid", "jobstatus", "cmd", "iwd", "owner")
+# What the pool itself goes by: a job that changes its own ad cannot change these.
+_PROTECTED = {"clusterid", "procid", "jobstatus", "cmd", "iwd", "owner", "in", "out", "err", "args"}
+_PROTECTED_STARTS = (
+    *("transfer", "request", "success", "want", "when", "argument", "environment"),
+    *("userlog", "preserverelative", "requirements", "jobprio", "joblease"),
+)
 _STATUS = {
     Stage.IDLE: "idle",
     Stage.STAGING: "transferring",
@@ -54,7 +59,8 @@ class Entry:
         self.uncleared: set[int] = set()
         self.alarm: asyncio.TimerHandle | None = None
         self.alarms: list[asyncio.TimerHandle] = []
-        self.absence = 0
+        self.absence = 0  # how long its slot is away after it is lost, in ns
+        self.loses_slot = False
         self.ready_at = 0
         self.preempted: lives.Why | None = None
         self.pid = 0  # of its process, while that runs
@@ -82,8 +88,11 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """Jobs of one kind find room together or not at all."""
-        return f"{self.asked} {self.ad.lookup('Requirements')} {self.life.counts.shadow_starts > 0}"
+        """Jobs of one kind find room together or not at all, where START is open to all."""
+        wanted = self.ad.lookup("Requirements")
+        names = sorted(name for name in self.ad.internalRefs(wanted) if name in self.ad)
+        own = [str(self.ad.lookup(name)) for name in names]
+        return f"{self.asked} {wanted} {own}"
 
     def place_in_queue(self) -> tuple[float, int, int]:
         """By priority, then by number."""
@@ -102,7 +111,7 @@ class Entry:
     def begin_lease(self, lease: int, machine: Machine) -> None:
         self.lease = lease
         self.places[lease] = machine
-        self.preempted = None
+        self.preempted, self.loses_slot = None, False
         if self.fates:
             self.fates.begin_round()
 
@@ -174,8 +183,9 @@ class Entry:
             self.set_attribute(name, text)
             keep()
 
-        self.chirp = Chirp(Path(self.ad["Iwd"]), self.attribute, change, ulog)
-        self.chirp_config = await self.chirp.start()
+        chirp = Chirp(Path(self.ad["Iwd"]), self.attribute, change, ulog)
+        self.chirp_config = await chirp.start()
+        self.chirp = chirp
 
     async def stop_chirp(self) -> None:
         chirp, self.chirp = self.chirp, None
@@ -187,7 +197,7 @@ class Entry:
         return str(ad.lookup(name)) if name in ad else None
 
     def set_attribute(self, name: str, text: str) -> None:
-        if name.lower() in _PROTECTED:
+        if name.lower() in _PROTECTED or name.lower().startswith(_PROTECTED_STARTS):
             raise PermissionError(name)
         self.ad[name] = expression(text)
 
@@ -202,7 +212,7 @@ class Entry:
             "cluster": self.cluster,
             "proc": self.proc,
             "cmd": ad["Cmd"],
-            "args": " ".join(argv(ad)),
+            "args": arguments(ad),
             "iwd": ad["Iwd"],
             "log": self.log or None,
             "user": life.terms.user,
@@ -221,3 +231,11 @@ class Entry:
             "unsaved": life.job.unsaved,
             "ledger": {each.name: life.books[each] for each in Category},
         }
+
+
+def arguments(ad: Ad) -> str:
+    """The job's arguments for people, also of an ad that no machine could make sense of."""
+    try:
+        return " ".join(argv(ad))
+    except (TypeError, ValueError, AttributeError):
+        return "?"

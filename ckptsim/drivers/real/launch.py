@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 from ckptsim.drivers.real.control import PoolError, ask, is_running
 
 LOG = "pool.log"
+FILES = (LOG, "pool.db", "lock")
+"""Made for their user alone, whatever the umask: what others make of them goes by their modes."""
 _PATIENCE_S = 30.0  # a pool that recovers many jobs on a busy machine needs a while
 _LOOK_S = 0.02
 _ANSWER_S = 10.0
@@ -23,10 +26,11 @@ class Recipe(NamedTuple):
     config: Path | None = None
     scenario: Path | None = None
     seed: int | None = None
+    owner: int | None = None  # the pid of a process that the pool is not to outlive
 
     def words(self) -> list[str]:
         """The access point's arguments."""
-        given = {"--config": self.config, "--scenario": self.scenario, "--seed": self.seed}
+        given = {f"--{name}": value for name, value in self._asdict().items()}
         return [w for flag, value in given.items() if value is not None for w in (flag, str(value))]
 
 
@@ -74,13 +78,26 @@ def command(state: Path, words: str) -> str:
 
 
 def make(state: Path) -> None:
-    """Make the state folder, for its user alone; raises PoolError."""
+    """Make the state folder, for its user alone, or make it so; raises PoolError."""
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (state / LOG).touch(mode=0o600)
+        refuse_if_shared(state)
+        state.chmod(0o700)
+        for name in FILES:
+            (state / name).touch(mode=0o600)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise PoolError(f"{state}: cannot keep a pool there: {reason}") from None
+
+
+def refuse_if_shared(state: Path) -> None:
+    """Whoever may write there may have put jobs in the queue, which would run as this user."""
+    seen = state.stat()
+    expected = "a pool is kept in a folder of its user's alone"
+    if seen.st_uid != os.geteuid():
+        raise PoolError(f"{state}: belongs to somebody else; {expected}")
+    if seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PoolError(f"{state}: others may write there; {expected}")
 
 
 def answered(state: Path, process: "subprocess.Popen[bytes]", begun: int) -> dict[str, Any]:

@@ -26,9 +26,10 @@ class Lookout:
         for entry in list(self.pool.entries.values()):
             if entry.life.stage in lives.ENDED or not entry.has_policy:
                 continue
-            if entry.chirp:
-                entry.chirp.flush()
-            self.look_at(entry, now)
+            with self.pool.minding(entry):
+                if entry.chirp:
+                    entry.chirp.flush()
+                self.look_at(entry, now)
 
     def look_at(self, entry: Entry, now: int) -> None:
         ad, life = ads.refresh(entry.ad, entry.life), entry.life
@@ -55,7 +56,8 @@ class Lookout:
         now = time.time_ns()
         for entry in self.pool.on_slots():
             if entry.life.stage in (Stage.RUNNING, Stage.CHECKPOINTING):
-                self.look_at_slot(entry, now)
+                with self.pool.minding(entry):
+                    self.look_at_slot(entry, now)
 
     def look_at_slot(self, entry: Entry, now: int) -> None:
         assert entry.machine is not None
@@ -80,7 +82,8 @@ class Lookout:
         """Soft kill so early that the hard one falls at the end of retirement (D29)."""
         assert entry.machine is not None
         policy = entry.machine.settings.policy
-        entry.life = lives.retiring(entry.life, now)
+        if entry.life.lease.retiring > now:
+            self.pool.apply(entry, (lives.retiring(entry.life, now), []))
         retirement = ads.seconds(policy["MaxJobRetirementTime"], slot, entry.ad)
         own = ads.number(entry.ad, "MaxJobRetirementTime", slot)
         ran = lives.ran(entry.life, now)

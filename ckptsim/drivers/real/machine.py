@@ -21,21 +21,20 @@ Orders (`do`) and reports (`did`) name their lease; reports have the time (`at`,
   signal signal                              (to the started process alone)
   kill                                       (all of the lease's processes; exited comes if it ran)
   send to wanted preserve stdio rename seconds
-                                             sent bytes files |
+                                             sent bytes |
                                              send_failed error path errno bytes missing
-  cut                                        cut was ("stage", "send" or null: nothing to cut)
-  usage                                      usage processes cpu_s resident_bytes virtual_bytes
   clear                                      cleared left (pids that may not be killed)
   stop                                       (no answer: the socket closes)
 
-A copy that was cut is never reported as staged or sent, even if it was done just then. A lease has
-one process and one copy at a time, and none is started after `kill`.
+`clear` cuts off the copy under way, which is not reported then, even if it was done just then. A
+lease has one process and one copy at a time, and none is started after `kill`.
 """
 
 import argparse
 import heapq
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -59,6 +58,7 @@ MARK_WORDS = {"starting", "computing", "writing"}
 """The words that are understood there."""
 
 _MARKS_MAX = 1 << 20  # bytes of it that are read
+_TIME = re.compile("[0-9]{1,19}")  # up to the year 2286; int() refuses what is very long
 _PIECE = 1 << 16
 # For so long a machine waits at its end for what it has killed.
 _LAST_WAIT_S = 10.0
@@ -227,17 +227,6 @@ class Machine:
     def kill(self, lease: Lease, _: Message) -> None:
         self.prey.add(lease)
 
-    def usage(self, lease: Lease, _: Message) -> None:
-        used = processes.usage(self._mark(lease))
-        self._say(
-            lease,
-            "usage",
-            processes=used.processes,
-            cpu_s=(used.user_s, used.system_s),
-            resident_bytes=used.resident_bytes,
-            virtual_bytes=used.virtual_bytes,
-        )
-
     def _mark(self, lease: Lease) -> Mark:
         return self.mark._replace(lease=lease.number)
 
@@ -318,16 +307,8 @@ class Machine:
             self._cleared(copy.lease, copy.answer)
         elif copy.lease.clearing:
             self._delete_when_idle(copy.lease)
-        elif copy.cut:
-            self._say(copy.lease, "cut", was=copy.kind)
         elif copy.answer:
             self._say(copy.lease, **copy.answer)
-
-    def cut(self, lease: Lease, _: Message) -> None:
-        if not lease.copy:
-            self._say(lease, "cut", was=None)
-            return
-        self._cut_copy(lease.copy)
 
     def _cut_copy(self, copy: Copy) -> None:
         copy.cut = True
@@ -378,8 +359,6 @@ _ORDERS: dict[str, Callable[[Machine, Lease, Message], None]] = {
     "signal": Machine.signal,
     "kill": Machine.kill,
     "send": Machine.send,
-    "cut": Machine.cut,
-    "usage": Machine.usage,
     "clear": Machine.clear,
 }
 
@@ -413,7 +392,7 @@ def sent(lease: Lease, order: Message, stop: Callable[[], bool]) -> Message:
         missing = isinstance(error, sandbox.Missing)
         size = error.bytes if isinstance(error, sandbox.TransferError) else 0
         return {"did": "send_failed", **explained(error), "bytes": size, "missing": missing}
-    return {"did": "sent", "bytes": brought.bytes, "files": brought.files}
+    return {"did": "sent", "bytes": brought.bytes}
 
 
 def cleared(lease: Lease, _: Callable[[], bool]) -> Message:
@@ -458,7 +437,7 @@ def taken_marks(path: str) -> list[tuple[str, int]]:
 def read_marks(lines: Iterable[str]) -> Iterable[tuple[str, int]]:
     for line in lines:
         word, _, number = line.partition(" ")
-        if word in MARK_WORDS and number.isascii() and number.isdigit():
+        if word in MARK_WORDS and _TIME.fullmatch(number):
             yield word, int(number)
 
 

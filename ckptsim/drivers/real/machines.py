@@ -50,6 +50,7 @@ class Machine:
         self.heard, self.gone, self.failed = heard, gone, failed
         self.slots: list[Slot] = []
         self.on = self.draining = self.silent = False
+        self.away = False  # a scenario's slot that is lost for a while
         self.swept_clean = self.wanted = True
         self.power = asyncio.Lock()
         self.pid: int | None = None
@@ -107,6 +108,7 @@ class Machine:
     async def stop(self) -> None:
         """Let it end in good order: it kills what runs on it first."""
         if not self.on:
+            await self.sweep()
             return
         self.tell({"do": "stop"})
         self.on = False

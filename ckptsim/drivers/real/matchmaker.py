@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from ckptsim.drivers.real.control import PoolError
 from ckptsim.drivers.real.entry import Entry
 from ckptsim.drivers.real.machines import Machine
 from ckptsim.htcondor import ads
@@ -14,6 +15,8 @@ from ckptsim.rules import NEVER, Lease
 if TYPE_CHECKING:
     from ckptsim.drivers.real.accesspoint import AccessPoint
 
+_AGAIN_S = 5.0
+
 
 class Matchmaker:
     """The pool's negotiator: jobs by priority and number, each to the first machine that suits."""
@@ -22,6 +25,7 @@ class Matchmaker:
         self.pool = pool
         self.matching: asyncio.TimerHandle | None = None
         self.matched = 0.0
+        self.again: asyncio.TimerHandle | None = None
         self.leases = 0
 
     def match_soon(self) -> None:
@@ -32,8 +36,9 @@ class Matchmaker:
 
     def stop(self) -> None:
         """Match no more."""
-        if self.matching:
-            self.matching.cancel()
+        for timer in (self.matching, self.again):
+            if timer:
+                timer.cancel()
 
     def match(self) -> None:
         self.matching, self.matched = None, time.monotonic()
@@ -41,25 +46,43 @@ class Matchmaker:
         idle = (e for e in self.pool.entries.values() if e.life.stage == Stage.IDLE)
         waiting = [entry for entry in idle if entry.slot is None]
         for entry in sorted(waiting, key=Entry.place_in_queue):
-            if entry.uncleared or entry.ready_at > now or entry.kind in failed:
-                self.match_again(entry, now)
-            elif (machine := self.machine_for(entry)) is None:
-                failed.add(entry.kind)
-            else:
-                self.place(entry, machine, now)
+            if entry.uncleared or entry.ready_at > now:
+                continue
+            with self.pool.minding(entry):
+                self.match_one(entry, failed, now)
         self.release_claims()
+        self.match_again([entry for entry in waiting if entry.slot is None], now)
 
-    def match_again(self, entry: Entry, now: int) -> None:
-        """A job in its gap is matched when that is over."""
-        if entry.ready_at > now:
-            loop = asyncio.get_running_loop()
-            loop.call_later((entry.ready_at - now) / 1e9, self.match_soon)
+    def match_one(self, entry: Entry, failed: set[str], now: int) -> None:
+        if failed and entry.kind in failed:
+            return
+        machine = self.machine_for(entry)
+        if machine is not None:
+            self.place(entry, machine, now)
+        elif self.start_is_open():
+            failed.add(entry.kind)
+
+    def start_is_open(self) -> bool:
+        """Does no machine look at more of a job than what tells the kinds apart?"""
+        machines = self.pool.machines.values()
+        return all(each.settings.policy["START"].lower() == "true" for each in machines)
+
+    def match_again(self, waiting: list[Entry], now: int) -> None:
+        """When the first gap is over, and every so often: an expression may look at the clock."""
+        if self.again:
+            self.again.cancel()
+            self.again = None
+        if waiting:
+            gaps = [(entry.ready_at - now) / 1e9 for entry in waiting if entry.ready_at > now]
+            wait = min([*gaps, max(self.pool.settings.negotiation_s, _AGAIN_S)])
+            self.again = asyncio.get_running_loop().call_later(wait, self.match_soon)
 
     def machine_for(self, entry: Entry) -> Machine | None:
         """The first machine that has room, suits the job and is suited by it."""
         ad = ads.refresh(entry.ad, entry.life)
         for machine in self.pool.machines.values():
-            if not machine.on or machine.draining or not machine.fits(entry.asked):
+            closed = machine.draining or machine.away or not machine.on
+            if closed or not machine.fits(entry.asked):
                 continue
             slot = ads.slot_ad(machine.attributes(machine.free_slot()))
             start = machine.settings.policy["START"]
@@ -88,17 +111,26 @@ class Matchmaker:
         return time.time_ns() // 1_000_000 * 1000 + self.leases % 1000
 
     async def begin(self, entry: Entry, stay: lives.Stay, lease: Lease, worklife: int) -> None:
-        if entry.wants_chirp:
-            await entry.start_chirp(
-                lambda text: self.pool.ulog(entry, text),
-                lambda: self.pool.record(entry, [], time.time_ns()),
-            )
+        try:
+            await self.listen(entry)
+        except OSError as error:
+            self.give_back(entry)
+            self.pool.spoil(entry, PoolError(f"{entry.ad['Iwd']}: {error.strerror}"))
+            return
         if entry.life.stage != Stage.IDLE or not (entry.machine and entry.machine.on):
             self.give_back(entry)  # it was held or removed just now, or the machine went off
             return
         self.pool.apply(entry, lives.matched(entry.life, stay, lease, worklife, stay.began))
         if self.pool.fates:
             self.pool.destiny.set_fate(entry, self.pool.fates)
+
+    async def listen(self, entry: Entry) -> None:
+        """A Chirp server for a job that wants one; OSError where its folder is gone."""
+        if entry.wants_chirp:
+            await entry.start_chirp(
+                lambda text: self.pool.ulog(entry, text),
+                lambda: self.pool.record(entry, [], time.time_ns()),
+            )
 
     def leave(self, entry: Entry, *, completed: bool) -> None:
         """The slot is free; a claim is kept by a job that completed, for the next one."""
@@ -107,6 +139,7 @@ class Matchmaker:
             entry.slot.claimed = None
         if entry.machine and (entry.machine.on or not entry.machine.swept_clean):
             entry.uncleared.add(entry.lease)
+        self.pool.destiny.left(entry)
         self.give_back(entry)
         if entry.fates and entry.life.stage == Stage.IDLE:
             entry.ready_at = time.time_ns() + entry.fates.gap()

@@ -6,7 +6,7 @@ from typing import Any
 
 from ckptsim.drivers.real.entry import Entry
 from ckptsim.htcondor import ads
-from ckptsim.htcondor.jobad import Ad, argv, environment, names, remaps
+from ckptsim.htcondor.jobad import SUBMIT_FOLDER, Ad, argv, environment, names, remaps
 from ckptsim.htcondor.life import Tell
 from ckptsim.htcondor.spool import Spool
 
@@ -173,7 +173,21 @@ def output(entry: Entry) -> list[str] | None:
 
 
 def targets(ad: Ad) -> dict[str, str]:
-    """Where output goes under another name; relative to Iwd, absolute after that."""
-    home = Path(ad["Iwd"])
-    renamed = {**remaps(ad), STDOUT: ad.get("Out", ""), STDERR: ad.get("Err", "")}
-    return {name: str(home / to) for name, to in renamed.items() if to and to != _NOWHERE}
+    """Where output goes under another name; relative to Iwd, absolute after that.
+
+    The submit file was looked at, but since then a job may have changed its ad, or made links.
+    """
+    renamed = remaps(ad) | {STDOUT: str(ad.get("Out", "")), STDERR: str(ad.get("Err", ""))}
+    return {name: target(ad, to) for name, to in renamed.items() if to and to != _NOWHERE}
+
+
+def target(ad: Ad, name: str) -> str:
+    """The path, links followed; one outside is relative, with `..`, which the machine refuses."""
+    path = Path(ad["Iwd"], name)
+    # Not Path.resolve, which raises RuntimeError where links go in a circle.
+    folder = os.path.realpath(path if path.name == ".." else path.parent)
+    real = Path(folder) if path.name == ".." else Path(folder, path.name)
+    homes = [os.path.realpath(home) for home in (ad["Iwd"], ad.get(SUBMIT_FOLDER, ad["Iwd"]))]
+    if any(real.is_relative_to(home) for home in homes):
+        return str(real)
+    return f"{os.path.relpath(real, homes[0])}/ (outside the submit folder)"

@@ -62,16 +62,6 @@ class Mark(NamedTuple):
         }
 
 
-class Usage(NamedTuple):
-    """What the living processes of a tree use, and have used with the children they waited for."""
-
-    processes: int
-    user_s: float
-    system_s: float
-    resident_bytes: int
-    virtual_bytes: int
-
-
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose parent dies."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -297,19 +287,6 @@ def members(mark: Mark) -> list[int]:
             if _bears(pid, {mark.bits()}):
                 found.append(pid)
     return [pid for pid, fields in _table(found) if fields[0] not in {"Z", "X"}]
-
-
-def usage(mark: Mark) -> Usage:
-    """What a tree uses, as well as /proc tells: what ended and was waited for by none is missed."""
-    rows = [fields for _, fields in _table(members(mark))]
-    tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-    return Usage(
-        processes=len(rows),
-        user_s=sum(int(row[11]) + int(row[13]) for row in rows) / tick,
-        system_s=sum(int(row[12]) + int(row[14]) for row in rows) / tick,
-        resident_bytes=sum(int(row[21]) for row in rows) * page,
-        virtual_bytes=sum(int(row[20]) for row in rows),
-    )
 
 
 def _number(name: str) -> int:
