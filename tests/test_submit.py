@@ -4,6 +4,7 @@
 "24.0.24"; it is the last one that makes whole ads without a pool.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -522,3 +523,12 @@ def test_the_bindings_complain_of_no_missing_configuration(folder):
     argv = [sys.executable, "-W", "always", "-c", code, MANUAL, str(folder)]
     ran = subprocess.run(argv, capture_output=True, text=True, check=True, env={})
     assert (ran.stdout, ran.stderr) == ("1 False\n", "")
+
+
+@pytest.mark.parametrize("command", ["log", "output", "error"])
+def test_a_file_that_cannot_be_written_is_refused(tmp_path, monkeypatch, command):
+    (tmp_path / "job.sh").touch()
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    text = f"executable = job.sh\n{command} = there\nqueue\n"
+    with pytest.raises(SubmitError, match=r"^submit description:2: .*there: cannot be written"):
+        submit.read(text, tmp_path, 1, 0)

@@ -400,6 +400,8 @@ class _Job:
             raise self._error(command, f"{path}: outside the submit folder {self._file.folder}")
         if not path.parent.is_dir():
             raise self._error(command, f"{path.parent}: no such directory")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise self._error(command, f"{path}: cannot be written")
         if path.is_dir() and command not in _REMAPS:
             raise self._error(command, f"{path}: is a directory; expected a file")
 
