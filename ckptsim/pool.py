@@ -59,7 +59,11 @@ def can_match(pool: Pool) -> bool:
 def match(pool: Pool, now: int, claim_worklife: int) -> tuple[int, int]:
     """The next job and its slot; a claim within its worklife is kept, else a new one begins."""
     job, slot = heappop(pool.waiting), heappop(pool.free)
-    claimed = pool.claimed[slot]
-    if claimed == UNCLAIMED or now - claimed > claim_worklife:
-        pool.claimed[slot] = now
+    pool.claimed[slot] = claimed_since(pool.claimed[slot], now, claim_worklife)
     return job, slot
+
+
+def claimed_since(claimed: int, now: int, claim_worklife: int) -> int:
+    """When the claim began that a job now placed is under: one within its worklife is kept."""
+    fresh = claimed != UNCLAIMED and now - claimed <= claim_worklife
+    return claimed if fresh else now

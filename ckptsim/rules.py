@@ -411,6 +411,14 @@ def claim_is_closing(plan: Plan, lease: Lease, now: int) -> bool:
     return now - lease.claimed > plan.claim_worklife or now >= lease.retiring
 
 
+def warned_at(wanted: int, began: int, retirement: int, grace: int) -> int:
+    """When the soft kill comes to a lease that began then and whose slot is wanted back.
+
+    At once, but not so early that the hard kill would come before retirement ends (D29).
+    """
+    return max(wanted, began + retirement - grace)
+
+
 def nothing_fits(plan: Plan, lease: Lease, job: Job, now: int) -> bool:
     """Would the limit come before anything more could be committed?"""
     begins = now + (0 if plan.mode == Mode.MANUAL else plan.usual.restart_in_place)

@@ -15,6 +15,7 @@ from ckptsim.rules import (
     Plan,
     Row,
     saves_when_told,
+    warned_at,
 )
 from ckptsim.scenario import Scenario
 from ckptsim.units import LONGEST, nanoseconds
@@ -35,24 +36,20 @@ class Fate(NamedTuple):
 
 
 def lease_of(fate: Fate, now: int, claimed: int, scenario: Scenario) -> Lease:
-    """The fate as instants, for a lease that starts now.
-
-    Of an eviction the job is warned early enough for the hard kill to come when its retirement
-    ends (htcondor-observed.md D29), and at once where it has none left.
-    """
+    """The fate as instants, for a lease that starts now."""
     slots = scenario.slots
-    warned, powered_off = now + fate.eviction, now + fate.power_failure
-    retired = now + slots.retirement - slots.grace
+    wanted, powered_off = now + fate.eviction, now + fate.power_failure
+    warned = warned_at(wanted, now, slots.retirement, slots.grace)
     return Lease(
         claimed=claimed,
         expires=now + fate.limit,
-        warned=max(warned, retired),
-        evicted=max(warned, retired) + slots.grace,
+        warned=warned,
+        evicted=warned + slots.grace,
         powered_off=powered_off,
         noticed=powered_off + slots.contact_lease,
         began=now,
         respite=slots.grace if saves_when_told(scenario.job.mode) else 0,
-        retiring=warned,
+        retiring=wanted,
     )
 
 

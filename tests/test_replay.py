@@ -155,8 +155,7 @@ class Replay:
 
     def retire(self, why):
         retirement = ads.seconds(self.policy["MaxJobRetirementTime"], self.slot(), self.ad)
-        vacate = self.life.stay.vacate_time
-        if lives.ran(self.life, self.now) >= retirement * SECOND - vacate:
+        if lives.is_retired(self.life, int(retirement * SECOND), self.now):
             self.take(lives.stopped(self.life, why, self.now))
 
     def ad_now(self):

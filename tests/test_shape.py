@@ -55,6 +55,13 @@ def test_the_pure_modules_import_the_standard_library_and_each_other(name):
             }  # no clock, no chance
 
 
+def test_what_htcondor_does_with_a_job_has_no_clock_process_or_file():
+    own = {"ckptsim", "ckptsim.units", "ckptsim.units.SECOND", "ckptsim.rules", "ckptsim.ledger"}
+    found = set(imports(PACKAGE / "htcondor" / "life.py"))
+    values = ("ckptsim.htcondor", "ckptsim.rules.", "collections", "enum", "typing")
+    assert {name for name in found - own if not name.startswith(values)} == set()
+
+
 def test_each_heavy_library_has_its_place():
     assert importers("simpy") == {"drivers/virtual.py"}
     assert importers("numba") == set()

@@ -12,8 +12,9 @@ from ckptsim.htcondor import life as lives
 from ckptsim.htcondor.codes import Hold, Vacate
 from ckptsim.htcondor.jobad import Ad, names
 from ckptsim.htcondor.jobcommands import classads
-from ckptsim.htcondor.life import SECOND, Life, Stage, Terms, Why
+from ckptsim.htcondor.life import Life, Stage, Terms, Why
 from ckptsim.rules import Event
+from ckptsim.units import SECOND
 
 _DEFAULT_SIGNAL = signal.SIGTERM
 

@@ -18,8 +18,8 @@ from ckptsim.htcondor import joblog
 from ckptsim.htcondor.codes import Hold, JobStatus, Vacate
 from ckptsim.htcondor.joblog import Transfer, TransferEvent
 from ckptsim.rules import NEVER, Costs, Event, Mode, Phase, Plan
+from ckptsim.units import SECOND
 
-SECOND = 10**9
 KILLING_TIMEOUT = 30 * SECOND
 """What a machine busy with a transfer has beyond its vacate time (htcondor-rules.md 2.3, C26)."""
 
@@ -651,9 +651,13 @@ def clock(seconds: int) -> str:
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute:02}:{second:02}"
 
 
-def ran(life: Life, now: int) -> int:
-    """How long the job has had this slot, input transfer included: n4; no reset by checkpoints."""
-    return now - stay_of(life).began
+def is_retired(life: Life, retirement: int, now: int) -> bool:
+    """May the soft kill be sent to a job whose slot is wanted back?
+
+    Retirement counts from the match, input transfer included, and no checkpoint resets it (n4).
+    """
+    stay = stay_of(life)
+    return now >= rules.warned_at(now, stay.began, retirement, stay.vacate_time)
 
 
 def updated(life: Life, now: int, period_s: float) -> Life:

@@ -46,6 +46,7 @@ from ckptsim.htcondor.jobcommands import classads
 from ckptsim.htcondor.life import Forget, Leave, Log, Stage, Tell, Why
 from ckptsim.htcondor.spool import Spool, delete
 from ckptsim.rules import NEVER
+from ckptsim.units import SECOND
 
 if TYPE_CHECKING:
     from ckptsim.drivers.real.fates import Fates
@@ -273,7 +274,7 @@ class AccessPoint:
             entry.alarm = None
         deadline = entry.life.stay.deadline if entry.life.stay else NEVER
         if deadline < NEVER:
-            wait = max(0.0, (deadline - time.time_ns()) / 1e9)
+            wait = max(0.0, (deadline - time.time_ns()) / SECOND)
             entry.alarm = asyncio.get_running_loop().call_later(wait, self.overdue, entry)
 
     def overdue(self, entry: Entry) -> None:

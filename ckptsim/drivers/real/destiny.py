@@ -10,7 +10,8 @@ from ckptsim.drivers.real.machines import Machine
 from ckptsim.htcondor import life as lives
 from ckptsim.htcondor.codes import Vacate
 from ckptsim.htcondor.life import Stage, Why
-from ckptsim.rules import NEVER, Event
+from ckptsim.rules import NEVER, Event, warned_at
+from ckptsim.units import SECOND
 
 if TYPE_CHECKING:
     from ckptsim.drivers.real.accesspoint import AccessPoint
@@ -28,18 +29,19 @@ class Destiny:
         """What the scenario has in store for this lease, as alarms."""
         assert entry.machine is not None
         fate = fates.of_slot(list(self.pool.machines).index(entry.machine.name))
-        begun = (time.time_ns() - lives.stay_of(entry.life).began) / 1e9
+        begun = (time.time_ns() - lives.stay_of(entry.life).began) / SECOND
         loop, machine = asyncio.get_running_loop(), entry.machine
         slots = fates.scenario.slots
+        warned = warned_at(fate.eviction, 0, slots.retirement, slots.grace)
         away = slots.contact_lease + absence_of(Event.POWERED_OFF, fate, slots.contact_lease)
         for age, then in (
             (fate.limit, lambda: self.expire(entry)),
             (fate.eviction, lambda: self.retire(entry)),
-            (max(fate.eviction, slots.retirement - slots.grace), lambda: self.evict(entry)),
+            (warned, lambda: self.evict(entry)),
             (fate.power_failure, lambda: self.pool.spawn(self.fail_power(machine, away))),
         ):
             if age < NEVER:
-                entry.alarms.append(loop.call_later(max(0.0, age / 1e9 - begun), then))
+                entry.alarms.append(loop.call_later(max(0.0, age / SECOND - begun), then))
         entry.absence = absence_of(Event.WARNED, fate, 0)
 
     def expire(self, entry: Entry) -> None:
@@ -67,7 +69,7 @@ class Destiny:
 
     async def be_away(self, machine: Machine, absence: int) -> None:
         machine.away = True
-        await asyncio.sleep(absence / 1e9)
+        await asyncio.sleep(absence / SECOND)
         machine.away = False
         self.pool.matchmaker.match_soon()
 
@@ -76,7 +78,7 @@ class Destiny:
 
         Its new process is there long before: it is to be back on time.
         """
-        back = time.monotonic() + away / 1e9
+        back = time.monotonic() + away / SECOND
         machine.away = True
         await self.pool.power_off(machine)
         await self.pool.power_on(machine)

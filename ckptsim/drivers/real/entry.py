@@ -13,9 +13,10 @@ from ckptsim.htcondor import life as lives
 from ckptsim.htcondor.jobad import Ad, argv
 from ckptsim.htcondor.jobcommands import expression
 from ckptsim.htcondor.joblog import Resource, Usage
-from ckptsim.htcondor.life import SECOND, Life, Stage
+from ckptsim.htcondor.life import Life, Stage
 from ckptsim.htcondor.spool import Spool
 from ckptsim.ledger import Category
+from ckptsim.units import SECOND
 
 NO_LEASE = 0
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024

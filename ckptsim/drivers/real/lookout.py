@@ -86,8 +86,7 @@ class Lookout:
             self.pool.apply(entry, (lives.retiring(entry.life, now), []))
         retirement = ads.seconds(policy["MaxJobRetirementTime"], slot, entry.ad)
         own = ads.number(entry.ad, "MaxJobRetirementTime", slot)
-        ran = lives.ran(entry.life, now)
-        vacate = lives.stay_of(entry.life).vacate_time
-        if ran >= nanoseconds(min(retirement, retirement if own is None else own)) - vacate:
+        least = nanoseconds(retirement if own is None else min(retirement, own))
+        if lives.is_retired(entry.life, least, now):
             fast = not ads.holds(policy["WANT_VACATE"], slot, entry.ad)
             self.pool.apply(entry, lives.stopped(entry.life, why, now, fast=fast))

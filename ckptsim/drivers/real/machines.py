@@ -12,6 +12,7 @@ from typing import Any
 
 from ckptsim.drivers.real import processes
 from ckptsim.drivers.real.settings import MachineSettings
+from ckptsim.pool import UNCLAIMED
 
 Message = dict[str, Any]
 _LINE_MAX = 1 << 24  # bytes
@@ -25,7 +26,7 @@ class Slot:
         self.number = number
         self.name = f"slot1_{number}@{machine}@{socket.gethostname()}"
         self.job: Any = None
-        self.claimed: int | None = None
+        self.claimed = UNCLAIMED
 
 
 class Machine:

@@ -10,7 +10,9 @@ from ckptsim.drivers.real.machines import Machine
 from ckptsim.htcondor import ads
 from ckptsim.htcondor import life as lives
 from ckptsim.htcondor.life import Stage
+from ckptsim.pool import UNCLAIMED, claimed_since
 from ckptsim.rules import NEVER, Lease
+from ckptsim.units import SECOND
 
 if TYPE_CHECKING:
     from ckptsim.drivers.real.accesspoint import AccessPoint
@@ -73,7 +75,7 @@ class Matchmaker:
             self.again.cancel()
             self.again = None
         if waiting:
-            gaps = [(entry.ready_at - now) / 1e9 for entry in waiting if entry.ready_at > now]
+            gaps = [(entry.ready_at - now) / SECOND for entry in waiting if entry.ready_at > now]
             wait = min([*gaps, max(self.pool.settings.negotiation_s, _AGAIN_S)])
             self.again = asyncio.get_running_loop().call_later(wait, self.match_soon)
 
@@ -95,8 +97,7 @@ class Matchmaker:
         slot, policy = machine.free_slot(), machine.settings.policy
         ad = ads.slot_ad(machine.attributes(slot))
         worklife = nanoseconds(ads.seconds(policy["CLAIM_WORKLIFE"], ad, entry.ad))
-        if slot.claimed is None or now - slot.claimed > worklife:
-            slot.claimed = now
+        slot.claimed = claimed_since(slot.claimed, now, worklife)
         slot.job, entry.machine, entry.slot = entry, machine, slot
         self.leases += 1
         entry.begin_lease(self.lease_number(), machine)
@@ -136,7 +137,7 @@ class Matchmaker:
         """The slot is free; a claim is kept by a job that completed, for the next one."""
         assert entry.slot is not None
         if not completed:
-            entry.slot.claimed = None
+            entry.slot.claimed = UNCLAIMED
         if entry.machine and (entry.machine.on or not entry.machine.swept_clean):
             entry.uncleared.add(entry.lease)
         self.pool.destiny.left(entry)
@@ -161,9 +162,9 @@ class Matchmaker:
         for machine in self.pool.machines.values():
             for slot in machine.slots:
                 if slot.job is None:
-                    slot.claimed = None
+                    slot.claimed = UNCLAIMED
 
 
 def nanoseconds(seconds: float) -> int:
     """Negative is without end, as CLAIM_WORKLIFE = -1."""
-    return NEVER if seconds < 0 else min(NEVER, int(seconds * 1e9))
+    return NEVER if seconds < 0 else min(NEVER, int(seconds * SECOND))

@@ -9,6 +9,7 @@ from ckptsim.htcondor import ads
 from ckptsim.htcondor.jobad import SUBMIT_FOLDER, Ad, argv, environment, names, remaps
 from ckptsim.htcondor.life import Tell
 from ckptsim.htcondor.spool import Spool
+from ckptsim.units import SECOND
 
 STDOUT, STDERR = "_condor_stdout", "_condor_stderr"
 _NOWHERE = "/dev/null"
@@ -49,7 +50,7 @@ def stage(entry: Entry, sandbox: Path, spool: Spool) -> Order:
         "items": items(ad),
         "spool": str(folder) if folder.exists() else None,
         "files": files,
-        "seconds": entry.fates.costs.input / 1e9 if entry.fates else 0.0,
+        "seconds": entry.fates.costs.input / SECOND if entry.fates else 0.0,
     }
 
 
@@ -158,7 +159,7 @@ def send(entry: Entry, purpose: str, spool: Spool) -> Order:
         return {**order, "to": ad["Iwd"], "wanted": output(entry), "rename": targets(ad)}
     wanted = names(ad, "TransferOutput") if purpose == "evict" else ads.checkpoint_files(ad)
     to = str(spool.incoming(entry.cluster, entry.proc))
-    least = entry.fates.costs.transfer / 1e9 if entry.fates else 0.0
+    least = entry.fates.costs.transfer / SECOND if entry.fates else 0.0
     return {**order, "to": to, "wanted": wanted, "seconds": least}
 
 
