@@ -49,7 +49,7 @@ from ckptsim.rules import NEVER
 from ckptsim.units import SECOND
 
 if TYPE_CHECKING:
-    from ckptsim.drivers.real.fates import Fates
+    from ckptsim.drivers.real.fates import Fates, JobFates
 
 _ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
 _LOOK_S = 5.0
@@ -159,7 +159,9 @@ class AccessPoint:
         halved = self.store.fact(UNDER_WAY, 0)
         for record in self.store.jobs():
             ad = classads().ClassAd(record.ad)
-            entry = Entry(record.cluster, record.proc, ad, record.life, self.job_fates())
+            entry = Entry(
+                record.cluster, record.proc, ad, record.life, self.fates_of(len(self.entries))
+            )
             self.entries[record.cluster, record.proc] = entry
             if entry.life.stage in lives.ON_SLOT:
                 life, acts = lives.recovered(entry.life, time.time_ns())
@@ -200,8 +202,9 @@ class AccessPoint:
         self.store.close()
         (self.state / control.NAME).unlink(missing_ok=True)
 
-    def job_fates(self) -> Any:
-        return self.fates.of_job(len(self.entries)) if self.fates else None
+    def fates_of(self, number: int) -> "JobFates | None":
+        """What a scenario has in store for the job with this number, if there is one."""
+        return self.fates.of_job(number) if self.fates else None
 
     def on_slots(self) -> list[Entry]:
         return [e for e in self.entries.values() if e.life.stage in lives.ON_SLOT]

@@ -134,10 +134,10 @@ class Desk:
         ad = classads().ClassAd(text)
         if not all(isinstance(ad.get(name), str) for name in ("Cmd", "Iwd")):
             raise PoolError(f"{cluster}.{proc}: the ad of a job has to have Cmd and Iwd")
-        terms, fates = ads.terms(ad, user)._replace(delays=self.pool.settings.delays), None
+        terms = ads.terms(ad, user)._replace(delays=self.pool.settings.delays)
+        fates = self.pool.fates_of(len(self.pool.entries) + proc)
         if self.pool.fates:
             terms = terms._replace(contact_lease=self.pool.fates.scenario.slots.contact_lease)
-            fates = self.pool.fates.of_job(len(self.pool.entries) + proc)
         life, acts = lives.submitted(terms, HOST, now)
         entry = Entry(cluster, proc, ad, life, fates)
         if fates and self.pool.fates and self.pool.fates.scenario.slots.first_gap:
