@@ -3,7 +3,8 @@
 99 % throughout, by Student's t over independent values.
 """
 
-from math import inf, nan, sqrt
+from functools import cache
+from math import exp, inf, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -63,3 +64,28 @@ def student(degrees: int, confidence: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, (1 + confidence) / 2))
+
+
+def anytime_factors(counts: Floats, alpha: float, narrowest: float) -> Floats:
+    """Half-widths, in standard deviations, of a mean's confidence *sequence* of normal values.
+
+    With probability 1 − alpha the means of 2, 3, 4 … values are all within their factor times their
+    own standard deviation (ddof=1) of the truth, so it holds whenever one stops, for whatever
+    reason. By Ville's inequality for the t-test with effects mixed by N(0, a/narrowest), whatever
+    the true spread (Wang and Ramdas 2023, arXiv 2310.03722; Lai 1976, Ann. Statist. 4(2)). At their
+    best at about `narrowest` values; infinite for too few to say anything.
+    """
+    mixed = 1 + counts * _best_mixture(alpha) / narrowest
+    # (1 + t²/(n − 1)) / (1 + t²/((n − 1) mixed)) at which the evidence is 1/alpha.
+    ratio = (mixed / alpha**2) ** (1 / counts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squared = np.where(ratio < mixed, (ratio - 1) / (1 - ratio / mixed), inf)
+    return np.sqrt(squared * (counts - 1) / counts)
+
+
+@cache
+def _best_mixture(alpha: float) -> float:
+    """The a that makes (1 + 1/a)(2 ln(1/alpha) + ln(1 + a)) least: a squared width, many values."""
+    from scipy.special import lambertw
+
+    return -float(lambertw(-(alpha**2) / exp(1), -1).real) - 1

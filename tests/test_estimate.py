@@ -1,12 +1,14 @@
 """Confidence intervals against SciPy's, and against how often they hold the truth."""
 
-from math import inf, isnan, sqrt
+from math import exp, inf, isnan, log, sqrt
 
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.integrate import quad
+from scipy.optimize import brentq
 
-from ckptsim.estimate import Estimate, controlled_mean, mean_of, ratio_of, student
+from ckptsim.estimate import Estimate, anytime_factors, controlled_mean, mean_of, ratio_of, student
 
 SEED = 20_250_611
 
@@ -110,3 +112,52 @@ def test_a_ratio_to_nothing_is_none():
     nothing = ratio_of(np.zeros(3), np.zeros(3))
     assert isnan(nothing.mean)
     assert nothing.half_width == inf
+
+
+def log_evidence(t, count, effects):
+    """Of effects N(0, effects) over none, in a t-test of so many values."""
+    mixed, degrees = 1 + count * effects, count - 1
+    ratio = (1 + t**2 / degrees) / (1 + t**2 / degrees / mixed)
+    return count / 2 * np.log(ratio) - np.log(mixed) / 2
+
+
+@pytest.mark.parametrize("count", [2, 5, 20, 400])
+def test_the_evidence_is_1_on_average_where_there_is_no_effect(count):
+    """What makes it a fair bet, hence Ville's inequality, hence the confidence sequence."""
+    chance = stats.t(count - 1)
+    mean, _ = quad(lambda t: exp(log_evidence(t, count, 0.2) + chance.logpdf(t)), 0, inf)
+    assert 2 * mean == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01 / 7])
+def test_the_sequences_bounds_are_where_the_evidence_is_1_to_alpha(alpha):
+    counts = np.array([20.0, 80.0, 1000.0])
+    # The a that makes the squared width (1 + 1/a)(ln 1/alpha² + ln(1 + a)) least.
+    mixture = brentq(lambda a: a + 2 * log(alpha) - log(1 + a), 1, 100, xtol=1e-13)
+    t = anytime_factors(counts, alpha, 80) * np.sqrt(counts)
+    assert log_evidence(t, counts, mixture / 80) == pytest.approx(-log(alpha), rel=1e-9)
+
+
+def test_a_sequence_is_narrowest_where_asked():
+    """For its place: the width over that of a single interval is least about there."""
+    counts = np.arange(20.0, 20_001.0)
+    single = stats.t(counts - 1).isf(0.0005) / np.sqrt(counts)
+    relative = anytime_factors(counts, 0.001, 2000) / single
+    assert 1500 < counts[relative.argmin()] < 2500
+
+
+def test_too_few_values_say_nothing_in_a_sequence():
+    assert anytime_factors(np.array([2.0, 3.0]), 0.001, 80).tolist() == [inf, inf]
+
+
+def test_a_sequence_holds_the_truth_all_along():
+    values = np.random.default_rng(SEED).normal(7, 3, (4000, 600))
+    counts = np.arange(2.0, 601.0)
+    means = (values.cumsum(axis=1) / np.arange(1, 601))[:, 1:]
+    squares = (values**2).cumsum(axis=1)[:, 1:]
+    spreads = np.sqrt((squares - counts * means**2) / (counts - 1))
+    margins = anytime_factors(counts, 0.05, 80) * spreads
+    held = (abs(means - 7) <= margins).all(axis=1)
+    assert stats.binomtest(int(held.sum()), 4000, 0.95, alternative="less").pvalue > 0.001
+    single = stats.t(counts - 1).isf(0.025) * spreads / np.sqrt(counts)
+    assert (abs(means - 7) <= single).all(axis=1).mean() < 0.8  # what looking again and again costs
