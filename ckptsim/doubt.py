@@ -85,7 +85,7 @@ class Spread(NamedTuple):
 def slacks(search: Search, value: Value) -> list[Slack]:
     """How much longer each cost may be; none where costs are random, or no age is a bound."""
     solver = search.solver
-    random = not all(map(is_certain, cost_laws(search.scenario)))
+    random = not all(map(is_certain, cost_laws(search.scenario.job)))
     if random or not value.fitting or search.scenario.job.steps:
         return []
     extras = {cost: extra_of(solver, value, cost) for cost in costs_of(search.scenario)}

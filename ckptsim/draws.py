@@ -2,6 +2,11 @@
 
 The interval and the policy are never in a key. So the k-th lease of a slot meets the same fate
 whatever is being compared (common random numbers), and a run is a scenario and a seed.
+
+A stream is a counter run through Philox4x64-10, a cipher (Salmon, Moraes, Dror, Shaw, Parallel
+random numbers: as easy as 1, 2, 3, SC11): its n-th word is word n % 4 of the block with the key
+(seed, 0) and the counter (n // 4 + 1, who, replication, purpose). NumPy yields them one after the
+other; the compiled driver computes any of them (drivers/compiled/words.py), and keeps no state.
 """
 
 from collections.abc import Iterator
@@ -10,13 +15,10 @@ from itertools import repeat
 
 import numpy as np
 
-from ckptsim.lifetimes import Constant, Law, Never
-from ckptsim.rules import NEVER
-from ckptsim.units import SECOND
+from ckptsim.chance import UNIT, coded, nanoseconds_of, quantile, takes_no_chance
+from ckptsim.lifetimes import Law
 
-# All draws of a stream are made in blocks of this one size, so that the n-th is the same number
-# however many are asked for: vectorised functions may differ in the last bit by block length.
-BLOCK = 16
+WORDS = 16  # asked of NumPy at a time; which numbers come does not depend on it
 
 
 class Purpose(IntEnum):
@@ -32,6 +34,9 @@ class Purpose(IntEnum):
     RESTART_IN_PLACE = 7
     WRITE = 8
     TRANSFER = 9
+    ARRIVAL = 10
+    DOMAIN_FAILURE = 11
+    REPAIR = 12
 
 
 def times(law: Law, seed: int, replication: int, who: int, purpose: Purpose) -> Iterator[int]:
@@ -39,20 +44,20 @@ def times(law: Law, seed: int, replication: int, who: int, purpose: Purpose) -> 
 
     `who` is the slot's number for what happens to slots, the job's for what happens to jobs.
     """
-    if isinstance(law, Never):
-        return repeat(NEVER)
-    if isinstance(law, Constant):
-        return repeat(in_nanoseconds(np.array([law.mean]))[0])
-    return blocks(law, (replication, who, purpose), seed)
+    codes = coded(law)
+    if takes_no_chance(codes, 0):
+        return repeat(nanoseconds_of(quantile(codes, 0, 0.0)))
+    return drawn(codes, words(seed, who, replication, purpose))
 
 
-def blocks(law: Law, key: tuple[int, int, int], seed: int) -> Iterator[int]:
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
+def drawn(codes: list[float], stream: Iterator[int]) -> Iterator[int]:
+    for word in stream:
+        yield nanoseconds_of(quantile(codes, 0, (word >> 11) * UNIT))
+
+
+def words(seed: int, who: int, replication: int, purpose: int) -> Iterator[int]:
+    """The 64-bit words of a stream."""
+    counter = np.array([0, who, replication, purpose], np.uint64)
+    philox = np.random.Philox(key=np.array([seed, 0], np.uint64), counter=counter)
     while True:
-        yield from in_nanoseconds(law.quantile(generator.random(BLOCK)))
-
-
-def in_nanoseconds(seconds: np.ndarray) -> list[int]:
-    rounded = np.minimum(np.rint(seconds * SECOND), float(NEVER)).astype(np.int64)
-    found: list[int] = rounded.tolist()
-    return found
+        yield from philox.random_raw(WORDS).tolist()

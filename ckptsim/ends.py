@@ -81,6 +81,10 @@ class Ends:
         at = np.array(self.limit)
         return 0.0 if isinf(self.limit) else float(self.outlived(at, at))
 
+    def alive(self, ages: Floats) -> Floats:
+        """The share of leases that are longer than each age, in seconds."""
+        return np.where(ages >= self.limit, 0.0, self.outlived(ages, ages))
+
     def lasting(self, until: Floats) -> Floats:
         """Mean length of a lease that is left at `until`, or at its limit: ∫ S_X S_P."""
         until = np.minimum(until, self.horizon)

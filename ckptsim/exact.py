@@ -38,7 +38,7 @@ ROUNDS_SUMMED = 250  # of more rounds the random costs average out
 FEW_ROUNDS = 32  # whose lattice is as fine as it gets
 POINTS_AT_ONCE = 2_000_000
 POINTS_A_CELL = 32  # that a sum may have for each cell of the lattice's fineness
-TRANSFER_POINTS = 16  # of a random transfer that may outlive the soft kill
+TRANSFER_POINTS = 16  # of a random transfer that may outlive the soft kill; of finer lattices more
 LEASE_COSTS = 3  # the first of `Costs` come once a lease, the others every round
 
 
@@ -140,7 +140,7 @@ class Solver:
         self.scenario = scenario
         self.ends = ends or ends_of(scenario)
         self.limit = unless_none(scenario.slots.limit)
-        self.laws = cost_laws(scenario)
+        self.laws = cost_laws(scenario.job)
         self.constant = all(map(is_certain, self.laws))
         self.usual = Costs(*(nanoseconds(law.mean) for law in self.laws))
         self.smooth = any(atoms(law) is None for law in self.laws)
@@ -360,8 +360,17 @@ class Solver:
         moved = np.full(len(safe.mass), transfer, np.int64)
         commit = point_by_point(index, safe)
         if not (rounds.bare[index] or self.transfer_is_told):
-            commit, moved = in_pairs(index, sent, self.transfer)
+            commit, moved = self.in_pairs(index, sent)
         return point_by_point(index, begun), point_by_point(index, sent), commit, left, moved
+
+    def in_pairs(self, index: int, sent: Sum) -> tuple[Stage, Times]:
+        """When a commit is safe and how long its transfer took, for every pair of points."""
+        took, likely, width = in_groups(self.transfer, TRANSFER_POINTS * self.cells // CELLS)
+        age = sent.ages[:, None] + took
+        mass = sent.mass[:, None] * likely
+        step = np.broadcast_to(np.maximum(sent.step, width), age.shape).ravel()
+        moved = np.broadcast_to(took, age.shape).ravel()
+        return Stage(np.full(age.size, index), age.ravel(), mass.ravel(), step), moved
 
     def points(self, number: int, *, cold: bool) -> tuple[Points, ...]:
         """The points of each stage, at least up to the round of this number."""
@@ -384,12 +393,14 @@ class Solver:
     def add(self, total: Sum, cost: Sum, number: int) -> Sum:
         """One more cost; of a late round, of which each matters less, on fewer points."""
         most = POINTS_A_CELL * self.cells
-        return total.plus(cost, max(most // 4, most * FEW_ROUNDS // (FEW_ROUNDS + number)))
+        most = max(most // 4, most * FEW_ROUNDS // (FEW_ROUNDS + number))
+        return total.plus(cost, most, self.ends.alive)
 
     def start(self, *, cold: bool) -> Sum:
         """From the start of a lease to computing."""
         job = self.scenario.job
-        return self.input.plus(self.on_lattice(job.cold_start if cold else job.restart_lease))
+        start = self.on_lattice(job.cold_start if cold else job.restart_lease)
+        return self.input.plus(start, alive=self.ends.alive)
 
     @cached_property
     def input(self) -> Sum:
@@ -409,7 +420,7 @@ class Solver:
         return self.on_lattice(self.scenario.job.restart_in_place)
 
     def on_lattice(self, law: Law) -> Sum:
-        return on_lattice(law, self.step, self.ends.horizon)
+        return on_lattice(law, self.step, self.ends.horizon, self.ends.alive)
 
     # What it comes to.
 
@@ -495,15 +506,23 @@ def points_of(sums: Sequence[Sum]) -> Points:
     )
 
 
-def in_pairs(index: int, sent: Sum, transfer: Sum) -> tuple[Stage, Times]:
-    """When a commit is safe and how long its transfer took, for every pair of points."""
-    while len(transfer.mass) > TRANSFER_POINTS:
-        transfer = transfer.coarser()
-    age = sent.ages[:, None] + transfer.ages
-    mass = sent.mass[:, None] * transfer.mass
-    step = np.full(age.size, max(sent.step, transfer.step))
-    moved = np.broadcast_to(transfer.ages, age.shape).ravel()
-    return Stage(np.full(age.size, index), age.ravel(), mass.ravel(), step), moved
+def in_groups(found: Sum, most: int) -> tuple[Times, Floats, Times]:
+    """A law on fewer points: the means of groups of neighbours, their probabilities and widths.
+
+    Of a law with a long tail both its middle and the tail matter. The groups have equal shares of
+    the sum of the cube roots of probabilities: so the squares of what a mean is off, all in all,
+    are the least there can be (Panter, Dite, Proc. IRE 39, 1951).
+    """
+    if len(found.mass) <= most:
+        return found.ages, found.mass, np.full(len(found.mass), found.step)
+    share = np.cumsum(np.cbrt(found.mass))
+    group = np.minimum(share * most / share[-1], most - 1).astype(np.int64)
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    mass = np.add.reduceat(found.mass, starts)
+    places = np.arange(len(found.mass)) * found.mass
+    means = np.add.reduceat(places, starts) / mass
+    width = found.step * np.diff(starts, append=len(found.mass))
+    return found.first + np.rint(means * found.step).astype(np.int64), mass, width
 
 
 def joined(stages: "tuple[Stage, ...]") -> Stage:

@@ -361,10 +361,10 @@ def _empirical(inner: str, folder: Path) -> Law:
     """Measured times: a column of a CSV file, or the times themselves."""
     file, colon, column = (word.strip() for word in inner.strip().strip("\"'").rpartition(":"))
     if colon and (_FILE.search(file) or not re.fullmatch(r"[0-9.]+", column)):
-        path = _found(folder / file, file)
-        return lifetimes.Empirical(_column(path, column), source=f"{_shown(path)}:{column}")
+        path = beside(folder / file, file)
+        return lifetimes.Empirical(csv_column(path, column), source=f"{found_again(path)}:{column}")
     if not colon and _FILE.search(column):
-        columns = ", ".join(_header(_rows(_found(folder / column, column))))
+        columns = ", ".join(csv_header(csv_rows(beside(folder / column, column))))
         raise ScenarioError(f"empirical: which column of {column}? It has {columns}")
     times = tuple(_time(part, _TIME) for part in split_at_commas(inner))
     if not times:
@@ -372,13 +372,13 @@ def _empirical(inner: str, folder: Path) -> Law:
     return lifetimes.Empirical(times)
 
 
-def _found(path: Path, name: str) -> Path:
+def beside(path: Path, name: str) -> Path:
     """The file itself, or the one of this name that comes with ckptsim."""
     shipped = PROFILES / name
     return shipped if not path.exists() and Path(name).name == name and shipped.exists() else path
 
 
-def _shown(path: Path) -> str:
+def found_again(path: Path) -> str:
     """The path such that it is found again: without the folder, for what comes with ckptsim."""
     return path.name if path.parent == PROFILES else str(path)
 
@@ -410,23 +410,23 @@ def _similar(path: Path) -> str:
     return nearest(path.name, alike)
 
 
-def _column(path: Path, column: str) -> tuple[float, ...]:
+def csv_column(path: Path, column: str) -> tuple[float, ...]:
     """The times of one column of a CSV file with a header, in seconds."""
-    rows = _rows(path)
-    header = _header(rows)
+    rows = csv_rows(path)
+    header = csv_header(rows)
     if column not in header:
         raise ScenarioError(
             f"{path}: no column {quoted(column)}; it has {', '.join(header)}"
             f"{nearest(column, header)}"
         )
     place = header.index(column)
-    values = tuple(_cell(path, line, row, place) for line, row in rows[1:])
+    values = tuple(csv_time(path, line, row, place) for line, row in rows[1:])
     if not values:
         raise ScenarioError(f"{path}: a header and no rows")
     return values
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
+def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     """The rows of a CSV file that are not blank, each with its line number; never none."""
     try:
         reader = csv.reader(io.StringIO(read_text(path, _CSV_BYTES_MAX), newline=""))
@@ -438,11 +438,11 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _header(rows: Sequence[tuple[int, list[str]]]) -> list[str]:
+def csv_header(rows: Sequence[tuple[int, list[str]]]) -> list[str]:
     return [cell.strip() for cell in rows[0][1]]
 
 
-def _cell(path: Path, line: int, row: Sequence[str], place: int) -> float:
+def csv_time(path: Path, line: int, row: Sequence[str], place: int) -> float:
     text = row[place].strip() if place < len(row) else ""
     try:
         found = float(text)

@@ -24,8 +24,7 @@ def ledger_json(books: Books) -> dict[str, float]:
     kept = {"useful_s": seconds(books[Category.USEFUL]), "lost_s": seconds(lost(books))}
     others = [category for category in Category if category not in (Category.USEFUL, *LOST)]
     kept |= {f"{category.name.lower()}_s": seconds(books[category]) for category in others}
-    waited = {"transfer_wait_s": 0}  # every transfer has a link of its own
-    return {**kept, **waited, "slot_time_s": seconds(sum(books.values()))}
+    return {**kept, "slot_time_s": seconds(sum(books.values()))}
 
 
 def lost_json(books: Books) -> dict[str, float]:

@@ -18,7 +18,6 @@ from ckptsim.exact import (
     Rounds,
     Solver,
     Stage,
-    in_pairs,
     joined,
 )
 from ckptsim.lifetimes import Constant, Never
@@ -118,7 +117,7 @@ class Periodic(Solver):
         if self.transfer_is_told:
             found = spread(index, signal, reached, saving)
             return found, np.full(len(found.age), self.usual.transfer, np.int64)
-        pairs, moved = in_pairs(0, self.write, self.transfer)
+        pairs, moved = self.in_pairs(0, self.write)
         age = (signal[:, None] + pairs.age).ravel()
         mass = (reached[:, None] * pairs.mass).ravel()
         count, many = len(pairs.age), len(signal)

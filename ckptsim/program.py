@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ckptsim.ends import FARTHEST, Floats
-from ckptsim.exact import Solver, in_pairs, point_by_point
+from ckptsim.exact import Solver, point_by_point
 from ckptsim.lifetimes import Law
 from ckptsim.rules import NEVER
 from ckptsim.sums import Times, certain, on_lattice
@@ -176,7 +176,7 @@ class Program:
         if len(transfer.mass) == 1 or solver.scenario.slots.grace == 0:
             commit, moved = point_by_point(0, sent.plus(transfer)), np.array([transfer.first])
         else:
-            commit, moved = in_pairs(0, sent, transfer)
+            commit, moved = solver.in_pairs(0, sent)
         return commit.age, moved, commit.mass, commit.step
 
     def best(self) -> Choices:

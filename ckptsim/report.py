@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -79,6 +79,7 @@ class Report:
     stem: str  # of the file names: the command
     title: str
     seed: int | None  # None: nothing was drawn
+    command: str = field(default_factory=command_line)  # what makes it
     lines: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -107,7 +108,7 @@ class Report:
 
     @property
     def footer(self) -> str:
-        return f"{self.maker}: {command_line()}"
+        return f"{self.maker}: {self.command}"
 
     @property
     def maker(self) -> str:
@@ -131,7 +132,7 @@ class Report:
     @property
     def text(self) -> str:
         """The page in Markdown."""
-        made = ["---", "", f"Made by `{command_line()}`", "", f"{self.maker}.", ""]
+        made = ["---", "", f"Made by `{self.command}`", "", f"{self.maker}.", ""]
         return "\n".join([f"# {self.title}", "", *self.lines, *made])
 
 
@@ -155,10 +156,14 @@ def as_csv(frame: "pd.DataFrame") -> bytes:
 
 def settings_table(described: Mapping[str, object]) -> list[list[str]]:
     """A scenario's keys and values for a page."""
-    rows = [["key", "value"]]
-    for table, inner in described.items():
-        if isinstance(inner, Mapping):
-            rows += [[f"`{table}.{key}`", str(value)] for key, value in inner.items()]
+    rows = [[f"`{key}`", str(value)] for key, value in settings_in(described, "")]
+    return [["key", "value"], *rows]
+
+
+def settings_in(table: Mapping[str, object], where: str) -> Iterator[tuple[str, object]]:
+    """The keys of a table and of those in it, dotted."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from settings_in(value, f"{where}{key}.")
         else:
-            rows.append([f"`{table}`", str(inner)])
-    return rows
+            yield f"{where}{key}", value

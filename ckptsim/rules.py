@@ -32,10 +32,16 @@ in the sandbox, and they are transferred only when the slot is lost (delayed tra
 
 In a simulation every phase has a length when it begins. With real processes the lengths of some
 are not known: they are NEVER, and the driver reports ELAPSED on a job whose phase is `over`.
-Phases that take no time are passed through at once and never show. Times are integer nanoseconds.
+So it is too where transfers share a link (link.py): a job there awaits its turn, and the driver
+reports ELAPSED when it comes, and again when all bytes are over. Phases that take no time are
+passed through at once and never show. Times are integer nanoseconds.
+
+These functions run as Python and, compiled as they are, in the fast engine: so values are built
+anew, not by `_replace`, and with all their fields.
 """
 
 from enum import IntEnum
+from math import ceil
 from typing import NamedTuple
 
 NEVER = 2**62
@@ -70,15 +76,16 @@ class Phase(IntEnum):
     RESTARTING = 3  # from a checkpoint, at the start of a lease
     COMPUTING = 4
     WRITING = 5
-    TRANSFERRING = 6
-    RESUMING = 7  # restart in place, after a checkpoint
-    VACATING = 8  # soft-killed, and still saving what it can
-    DISCONNECTED = 9  # the slot is dead, the access point does not know
-    DELIVERING = 10  # it ended by itself, and its output is transferred
-    COMPLETED = 11
-    STRANDED = 12  # can never finish
-    HELD = 13
-    REMOVED = 14
+    AWAITING = 6  # its turn on the link: to send a checkpoint, or to fetch one or its input
+    TRANSFERRING = 7
+    RESUMING = 8  # restart in place, after a checkpoint
+    VACATING = 9  # soft-killed, and still saving what it can
+    DISCONNECTED = 10  # the slot is dead, the access point does not know
+    DELIVERING = 11  # it ended by itself, and its output is transferred
+    COMPLETED = 12
+    STRANDED = 13  # can never finish
+    HELD = 14
+    REMOVED = 15
 
 
 class Event(IntEnum):
@@ -115,6 +122,14 @@ class Costs(NamedTuple):
     transfer: int
 
 
+class Cargo(NamedTuple):
+    """Bytes that go over a shared link; 0 for what does not."""
+
+    checkpoint: int
+    cold: int  # fetched at the start of a lease without a checkpoint
+    warm: int  # and of one with it
+
+
 class Row(NamedTuple):
     """From one age of the lease to the next row's, how long to compute."""
 
@@ -139,6 +154,8 @@ class Plan(NamedTuple):
     leave_after: int = NEVER  # a commit later in a lease than this is the last
     boundaries: tuple[int, ...] = ()  # work done at the end of each step, if only there it can stop
     mode: Mode = Mode.EXIT_CODE
+    cargo: Cargo = Cargo(0, 0, 0)
+    speed_most: float = 1.0  # of the fastest slot there is
 
 
 class Lease(NamedTuple):
@@ -153,6 +170,8 @@ class Lease(NamedTuple):
     began: int = 0
     respite: int = 0  # how long a job may still save after its limit
     retiring: int = NEVER  # from then on the claim is closing
+    speed: float = 1.0  # work that the slot does in a unit of time
+    first_block: int = NEVER  # the most a job computes before its first checkpoint
 
 
 class Job(NamedTuple):
@@ -170,7 +189,7 @@ class Job(NamedTuple):
 
 def submitted(plan: Plan, now: int, checkpoints: int = 0) -> Job:
     """A job as it enters the queue; with `checkpoints` it has one to restart from."""
-    return requeued(plan, Job(Phase.QUEUED, now, NEVER, 0, 0, checkpoints, 0), now)
+    return requeued(plan, Job(Phase.QUEUED, now, NEVER, 0, 0, checkpoints, 0, 0), now)
 
 
 def on_slot(phase: Phase) -> bool:
@@ -213,7 +232,7 @@ def turned(plan: Plan, costs: Costs, lease: Lease, job: Job, event: Event, now: 
             return finished(plan, costs, lease, job, now)
         case Event.PLACED:
             assert job.phase == Phase.QUEUED
-            return placed(costs, job, now)
+            return placed(plan, costs, job, now)
         case Event.HELD | Event.RELEASED | Event.REMOVED:
             return set_aside(job, event, now)
         case Event.FAILED:
@@ -236,23 +255,34 @@ def interrupted(plan: Plan, costs: Costs, lease: Lease, job: Job, event: Event, 
         case Event.REQUEUED if plan.mode == Mode.EARLY_EXIT:
             return requeued(plan, credited(job), now)
     if event in SOFT and saves_when_told(plan.mode) and is_running(job.phase):
-        return saving(plan, costs, job, now)
+        return saving(plan, costs, lease, job, now)
     return requeued(plan, job, now)
 
 
-def placed(costs: Costs, job: Job, now: int) -> Job:
+def placed(plan: Plan, costs: Costs, job: Job, now: int) -> Job:
     """The job at the start of a lease, which is fruitless until it commits something."""
-    until, fruitless = now + costs.input, job.fruitless + 1
-    return Job(Phase.FETCHING, now, until, job.saved, 0, job.checkpoints, fruitless)
+    over_link = freight(plan, job) > 0
+    phase, until = (Phase.AWAITING, NEVER) if over_link else (Phase.FETCHING, now + costs.input)
+    return Job(phase, now, until, job.saved, 0, job.checkpoints, job.fruitless + 1, 0)
+
+
+def freight(plan: Plan, job: Job) -> int:
+    """The bytes that the job has to move over the link now, or would at the start of a lease."""
+    if job.unsaved > 0:
+        return plan.cargo.checkpoint
+    return plan.cargo.cold if job.checkpoints == 0 else plan.cargo.warm
 
 
 def finished(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
     """The job after its phase took its full length."""
     match job.phase:
         case Phase.COMPUTING:
-            return computed(plan, costs, job, now)
+            return computed(plan, costs, lease, job, now)
         case Phase.WRITING:
             return wrote(plan, costs, lease, job, now)
+        case Phase.AWAITING:
+            phase = Phase.TRANSFERRING if job.unsaved > 0 else Phase.FETCHING
+            return entered(phase, NEVER - now, job, now)
         case Phase.TRANSFERRING:
             return committed(plan, costs, lease, job, now)
         case Phase.RESUMING | Phase.STARTING | Phase.RESTARTING:
@@ -264,14 +294,17 @@ def finished(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
         case Phase.VACATING:
             return vacated(plan, credited(job), now)
         case Phase.DELIVERING:
-            return Job(Phase.COMPLETED, now, NEVER, job.saved + job.unsaved, 0, job.checkpoints, 0)
+            return Job(
+                Phase.COMPLETED, now, NEVER, job.saved + job.unsaved, 0, job.checkpoints, 0, 0
+            )
     assert job.phase == Phase.DISCONNECTED
     return requeued(plan, job, now)
 
 
 def over(job: Job, now: int) -> Job:
     """The job with its phase at an end, where that had no known length; for ELAPSED."""
-    return job._replace(until=now)
+    saved, unsaved, written = job.saved, job.unsaved, job.written
+    return Job(job.phase, job.since, now, saved, unsaved, job.checkpoints, job.fruitless, written)
 
 
 def is_running(phase: Phase) -> bool:
@@ -284,9 +317,12 @@ def saves_when_told(mode: Mode) -> bool:
     return mode in (Mode.DELAYED, Mode.DELAYED_SIGNAL)
 
 
-def block(plan: Plan, saved: int, age: int) -> int:
-    """Computation up to the next checkpoint or the end, begun at this age of the lease."""
-    done = min(saved + until_checkpoint(plan, age), plan.work)
+def block(plan: Plan, saved: int, age: int, most: int = NEVER) -> int:
+    """Computation up to the next checkpoint or the end, begun at this age of the lease.
+
+    At most so much, but for what it is to a boundary.
+    """
+    done = min(saved + min(until_checkpoint(plan, age), most), plan.work)
     for boundary in plan.boundaries:
         if boundary >= done:
             return boundary - saved
@@ -300,7 +336,7 @@ def until_checkpoint(plan: Plan, age: int) -> int:
             return NEVER
         case Mode.PERIODIC_SIGNAL:  # the machine's clock runs through all that the job does
             return plan.interval - age % plan.interval
-    return interval_at(plan.table, age) if plan.table else plan.interval
+    return interval_at(plan.table, age) if len(plan.table) > 0 else plan.interval
 
 
 def interval_at(table: tuple[Row, ...], age: int) -> int:
@@ -321,41 +357,72 @@ def entered(phase: Phase, length: int, job: Job, now: int) -> Job:
     return Job(phase, now, now + length, saved, unsaved, job.checkpoints, job.fruitless, written)
 
 
+def holding(unsaved: int, written: int, job: Job) -> Job:
+    """The job with another amount of work that is not committed yet."""
+    saved, checkpoints = job.saved, job.checkpoints
+    return Job(job.phase, job.since, job.until, saved, unsaved, checkpoints, job.fruitless, written)
+
+
+def slot_time(work: int, speed: float) -> int:
+    """How long a slot of this speed takes to compute it; NEVER for work without end."""
+    if speed == 1.0:
+        return work
+    took = work / speed
+    return ceil(took) if took < NEVER else NEVER
+
+
+def stretch(plan: Plan, lease: Lease, job: Job, now: int) -> int:
+    """Computation, begun now, up to the next checkpoint or the end."""
+    most = NEVER if job.checkpoints > 0 else lease.first_block
+    return block(plan, job.saved + job.unsaved, now - lease.began, most)
+
+
 def computing(plan: Plan, lease: Lease, job: Job, now: int) -> Job:
-    length = block(plan, job.saved + job.unsaved, now - lease.began)
+    length = slot_time(stretch(plan, lease, job, now), lease.speed)
     return entered(Phase.COMPUTING, length, job, now)
 
 
-def computed(plan: Plan, costs: Costs, job: Job, now: int) -> Job:
-    saved, unsaved, written = job.saved, job.unsaved + now - job.since, job.written
-    if saved + unsaved == plan.work and not plan.last_checkpoint:
+def done(plan: Plan, lease: Lease, job: Job, now: int) -> int:
+    """Work that a job has computed since it began to; all of the stretch at its very end."""
+    elapsed = now - job.since
+    if lease.speed == 1.0:
+        return elapsed
+    whole = stretch(plan, lease, job, job.since)
+    return whole if now == job.until else min(whole, int(elapsed * lease.speed))
+
+
+def computed(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
+    unsaved = job.unsaved + done(plan, lease, job, now)
+    if job.saved + unsaved == plan.work and not plan.last_checkpoint:
         return completed(plan, job, now)
-    until = now + costs.write
-    return Job(Phase.WRITING, now, until, saved, unsaved, job.checkpoints, job.fruitless, written)
+    return entered(Phase.WRITING, costs.write, holding(unsaved, job.written, job), now)
 
 
 def wrote(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
     """The checkpoint is in the sandbox, to be sent at once or when the slot is lost."""
+    if plan.mode != Mode.DELAYED and plan.cargo.checkpoint > 0:
+        return entered(Phase.AWAITING, NEVER - now, job, now)
     if plan.mode != Mode.DELAYED:
         return entered(Phase.TRANSFERRING, costs.transfer, job, now)
     if job.saved + job.unsaved == plan.work:
         return completed(plan, job, now)
-    return computing(plan, lease, job._replace(written=job.unsaved), now)
+    return computing(plan, lease, holding(job.unsaved, job.unsaved, job), now)
 
 
-def saving(plan: Plan, costs: Costs, job: Job, now: int) -> Job:
+def saving(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
     """The slot is being lost to a job that saves when told: what it sends, and until when."""
     if plan.mode == Mode.DELAYED:
-        return entered(Phase.VACATING, costs.transfer, job._replace(unsaved=job.written), now)
-    unsaved = job.unsaved + (now - job.since if job.phase == Phase.COMPUTING else 0)
-    length = costs.write + costs.transfer
-    return entered(Phase.VACATING, length, job._replace(unsaved=unsaved), now)
+        told = holding(job.written, job.written, job)
+        return entered(Phase.VACATING, costs.transfer, told, now)
+    more = done(plan, lease, job, now) if job.phase == Phase.COMPUTING else 0
+    told = holding(job.unsaved + more, job.written, job)
+    return entered(Phase.VACATING, costs.write + costs.transfer, told, now)
 
 
 def delivering(job: Job, now: int) -> Job:
     """The job ended by itself; how long its output takes to transfer is not known."""
     unsaved = job.unsaved + (now - job.since if job.phase == Phase.COMPUTING else 0)
-    return entered(Phase.DELIVERING, NEVER - now, job._replace(unsaved=unsaved), now)
+    return entered(Phase.DELIVERING, NEVER - now, holding(unsaved, job.written, job), now)
 
 
 def set_aside(job: Job, event: Event, now: int) -> Job:
@@ -363,8 +430,8 @@ def set_aside(job: Job, event: Event, now: int) -> Job:
     assert not on_slot(job.phase)
     if event == Event.RELEASED:
         assert job.phase == Phase.HELD
-        return job._replace(phase=Phase.QUEUED, since=now)
-    return job._replace(phase=Phase.HELD if event == Event.HELD else Phase.REMOVED, since=now)
+        return entered(Phase.QUEUED, NEVER - now, job, now)
+    return entered(Phase.HELD if event == Event.HELD else Phase.REMOVED, NEVER - now, job, now)
 
 
 def committed(plan: Plan, costs: Costs, lease: Lease, job: Job, now: int) -> Job:
@@ -399,11 +466,11 @@ def credited(job: Job) -> Job:
     if job.unsaved == 0:
         return job
     saved = job.saved + job.unsaved
-    return Job(job.phase, job.since, job.until, saved, 0, job.checkpoints + 1, 0)
+    return Job(job.phase, job.since, job.until, saved, 0, job.checkpoints + 1, 0, 0)
 
 
 def completed(plan: Plan, job: Job, now: int) -> Job:
-    return Job(Phase.COMPLETED, now, NEVER, plan.work, 0, job.checkpoints, 0)
+    return Job(Phase.COMPLETED, now, NEVER, plan.work, 0, job.checkpoints, 0, 0)
 
 
 def claim_is_closing(plan: Plan, lease: Lease, now: int) -> bool:
@@ -422,23 +489,27 @@ def warned_at(wanted: int, began: int, retirement: int, grace: int) -> int:
 def nothing_fits(plan: Plan, lease: Lease, job: Job, now: int) -> bool:
     """Would the limit come before anything more could be committed?"""
     begins = now + (0 if plan.mode == Mode.MANUAL else plan.usual.restart_in_place)
-    return begins + gain(plan, plan.usual, job.saved, begins - lease.began) > lease.expires
+    took = gain(plan, plan.usual, job.saved, begins - lease.began, lease.speed)
+    return begins + took > lease.expires
 
 
-def gain(plan: Plan, costs: Costs, saved: int, age: int) -> int:
+def gain(plan: Plan, costs: Costs, saved: int, age: int, speed: float) -> int:
     """Slot time from beginning to compute, at that age, to the next commit or the job's end."""
     if plan.mode == Mode.DELAYED_SIGNAL:  # whatever it has computed can be saved
         return 1
-    done = block(plan, saved, age)
-    if saved + done == plan.work and not plan.last_checkpoint:
-        return done
+    work = block(plan, saved, age)
+    length = slot_time(work, speed)
+    if saved + work == plan.work and not plan.last_checkpoint:
+        return length
     if plan.mode == Mode.DELAYED:  # its transfer comes after the lease
-        return done + costs.write
-    return done + costs.write + costs.transfer
+        return length + costs.write
+    return length + costs.write + costs.transfer
 
 
 def disconnected(lease: Lease, job: Job, now: int) -> Job:
-    return Job(Phase.DISCONNECTED, now, lease.noticed, job.saved, 0, job.checkpoints, job.fruitless)
+    return Job(
+        Phase.DISCONNECTED, now, lease.noticed, job.saved, 0, job.checkpoints, job.fruitless, 0
+    )
 
 
 def requeued(plan: Plan, job: Job, now: int) -> Job:
@@ -446,7 +517,7 @@ def requeued(plan: Plan, job: Job, now: int) -> Job:
     given_up = job.fruitless >= plan.fruitless_max or now >= CENTURY
     stranded = given_up or hopeless(plan, job)
     phase = Phase.STRANDED if stranded else Phase.QUEUED
-    return Job(phase, now, NEVER, job.saved, 0, job.checkpoints, job.fruitless)
+    return Job(phase, now, NEVER, job.saved, 0, job.checkpoints, job.fruitless, 0)
 
 
 def hopeless(plan: Plan, job: Job) -> bool:
@@ -459,7 +530,7 @@ def lease_least(plan: Plan, job: Job) -> int:
     least = plan.least
     start = least.cold_start if job.checkpoints == 0 else least.restart_lease
     age = least.input + start
-    return age + gain(plan, least, job.saved, age)
+    return age + gain(plan, least, job.saved, age, plan.speed_most)
 
 
 def ending(phase: Phase, since: Event, event: Event) -> Event:

@@ -6,17 +6,18 @@ from math import inf, isfinite, nan
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ckptsim.ends import ends_of
-from ckptsim.estimate import Estimate, controlled_mean, mean_of, ratio_of
+from ckptsim.estimate import Estimate, Floats, controlled_mean, mean_of, ratio_of
 from ckptsim.experiment import Results
 from ckptsim.ledger import Category
 from ckptsim.ledger_shown import ledger_json, lost_json
+from ckptsim.pieces import Measures, Part, Pieces, everything, ledger_of, pieces_of
+from ckptsim.pooled import Pooled, mean_makespan
 from ckptsim.rules import hopeless, submitted
-from ckptsim.units import DAY, SECOND
+from ckptsim.units import SECOND
 
-Floats = NDArray[np.float64]
+POOL_FIELDS = ("classes", "users", "kinds", "link", "queue", "steady")
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95, 0.99)
 
 
@@ -29,12 +30,35 @@ class Summary:
 
     @cached_property
     def ledger(self) -> dict[Category, int]:
-        """All slot time by category, nanoseconds."""
-        return dict(zip(Category, self.results.ledger, strict=True))
+        """All slot time by category, nanoseconds; without the warm-up."""
+        return self.ledger_of(self.everything)
+
+    def ledger_of(self, part: Part) -> dict[Category, int]:
+        """The same of a part."""
+        return dict(zip(Category, ledger_of(self.results, part), strict=True))
+
+    @property
+    def everything(self) -> Part:
+        return everything(self.results.world)
 
     @property
     def slot_time(self) -> int:
-        return sum(self.results.ledger)
+        return sum(self.ledger.values())
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """What is measured of whole jobs."""
+        return pieces_of(self.results)
+
+    @cached_property
+    def pool(self) -> Pooled | None:
+        """The same as of a pool, where whole jobs were run."""
+        ran = self.results.replications and not self.endless
+        return Pooled(self.results, self.pieces) if ran else None
+
+    def measures(self, part: Part) -> Measures:
+        """What is measured of a part of them."""
+        return self.pieces.of(part)
 
     @property
     def never_finishes(self) -> bool:
@@ -57,8 +81,7 @@ class Summary:
         """
         if self.results.stranded:
             return Estimate(inf, 0.0)
-        each = [np.mean(r.makespans) / SECOND for r in self.results.replications if r.makespans]
-        return mean_of(np.array(each))
+        return mean_makespan(self.results, self.everything)
 
     @cached_property
     def useful(self) -> Estimate:
@@ -66,8 +89,7 @@ class Summary:
         if self.endless:
             spent = self.stays("end") - self.stays("start")
             return ratio_of(self.stays("work"), spent)
-        books = np.array([each.ledger for each in self.results.replications], np.float64)
-        return ratio_of(books[:, Category.USEFUL], books.sum(axis=1))
+        return self.measures(self.everything).useful
 
     @cached_property
     def lease_work(self) -> Estimate:
@@ -82,31 +104,30 @@ class Summary:
                 return mean_of(self.stays("work"))
             known = float(ends.lasting(np.array(inf)))
             return controlled_mean(self.stays("work"), self.stays("fate_age"), known)
-        counts = [len(each.stays) for each in self.results.replications]
+        counts = [sum(each.leases) for each in self.results.replications]
         books = [each.ledger[Category.USEFUL] / SECOND for each in self.results.replications]
         return ratio_of(np.array(books), np.array(counts, np.float64))
 
     @property
     def checkpoints(self) -> float:
         """Committed in a lease, mean."""
-        counts = self.results.stays("checkpoints")
-        return float(counts.mean()) if len(counts) else nan
+        committed = sum(sum(each.checkpoints) for each in self.results.replications)
+        return committed / self.lease_count if self.lease_count else nan
+
+    @property
+    def lease_count(self) -> int:
+        """Leases that came to an end."""
+        return sum(sum(each.leases) for each in self.results.replications)
 
     @property
     def jobs_per_day(self) -> Estimate:
-        """Completed jobs per day, until the last one of a replication is done."""
-        done = np.array([len(each.makespans) for each in self.results.replications], np.float64)
-        return ratio_of(done, self.ends / DAY)
+        """Completed jobs per day, until the last one of a replication is done, or it is over."""
+        return self.measures(self.everything).jobs_per_day
 
     @property
     def committed_per_slot(self) -> Estimate:
         """Committed slot-hours per slot-hour, idle slots and gaps included."""
-        books = np.array([each.ledger[Category.USEFUL] for each in self.results.replications])
-        return ratio_of(books.astype(float), self.ends * self.results.world.scenario.slots.count)
-
-    @property
-    def ends(self) -> Floats:
-        return np.array([each.end for each in self.results.replications], np.float64)
+        return self.measures(self.everything).committed_per_slot
 
     def stays(self, column: str) -> Floats:
         return self.results.stays(column) / SECOND
@@ -127,7 +148,7 @@ class Summary:
                 "makespan_quantiles_s": self.quantiles(),
             },
             "leases": {
-                "count": len(self.stays("work")),
+                "count": self.lease_count,
                 "work_mean_s": self.lease_work.mean,
                 "work_ci99_s": self.lease_work.interval,
                 "checkpoints_mean": self.checkpoints,
@@ -140,10 +161,11 @@ class Summary:
                 "committed_slot_hours_per_slot_hour": self.committed_per_slot.mean,
                 "committed_slot_hours_per_slot_hour_ci99": self.committed_per_slot.interval,
             },
+            **(self.pool.json() if self.pool else dict.fromkeys(POOL_FIELDS)),
             "replications": len(self.results.replications),
             "interrupted": self.results.interrupted,
             "seed": self.results.world.scenario.seed,
-            "engine": "virtual",
+            "engine": str(self.results.engine),
         }
 
     def quantiles(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ them all. What that blurs falls with the square of the step; halving the step te
 Times are integer nanoseconds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import gcd, isfinite
 from typing import NamedTuple
 
@@ -17,11 +17,13 @@ from ckptsim.units import SECOND, nanoseconds
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]  # nanoseconds
+Alive = Callable[[Floats], Floats]
 
 CELLS = 12  # of the lattice, in half of the middle 68 % of the widest law
 CELLS_COARSE = 5  # where three digits are enough: to look around
 POINTS_MOST = 1_024  # of a sum: of longer ones the step is doubled
 TAIL = 1e-10  # so little at the ends is put on the last points
+UNSEEN = 1e-6  # and what so few leases live to see, where there are too many points
 CERTAIN = 0  # the step of a sum that is no longer random
 
 
@@ -41,16 +43,17 @@ class Sum(NamedTuple):
         """The sum, and a time that is always the same."""
         return self._replace(first=self.first + time)
 
-    def plus(self, other: "Sum", most: int = POINTS_MOST) -> "Sum":
-        """The sum of both, on no more points than `most`."""
+    def plus(self, other: "Sum", most: int = POINTS_MOST, alive: Alive | None = None) -> "Sum":
+        """The sum of both, on no more points than `most`; see `trimmed`."""
         if len(other.mass) == 1:
             return Sum(self.first + other.first, self.step, self.mass * other.mass[0])
         if len(self.mass) == 1:
-            return other.plus(self, most)
+            return other.plus(self, most, alive)
         one, two = self, other
         while one.step != two.step:
             one, two = (one.coarser(), two) if one.step < two.step else (one, two.coarser())
-        return Sum(one.first + two.first, one.step, np.convolve(one.mass, two.mass)).trimmed(most)
+        found = Sum(one.first + two.first, one.step, np.convolve(one.mass, two.mass))
+        return found.trimmed(most, alive)
 
     def coarser(self) -> "Sum":
         """On every second point: the probability of those between goes to both sides."""
@@ -60,17 +63,29 @@ class Sum(NamedTuple):
         even[1:] += odd[: len(even) - 1]
         return Sum(self.first, 2 * self.step, even)
 
-    def trimmed(self, most: int = POINTS_MOST) -> "Sum":
-        """Without the all but empty ends, and on no more points than need be."""
+    def trimmed(self, most: int = POINTS_MOST, alive: Alive | None = None) -> "Sum":
+        """Without the all but empty ends, and on no more points than need be.
+
+        `alive` tells which share of leases lives to see an age, in seconds.
+        """
         total = np.cumsum(self.mass)
         low, high = np.searchsorted(total, np.array([TAIL, 1 - TAIL]) * total[-1]).tolist()
         mass = self.mass[low : high + 1].copy()
         mass[0] += total[low] - self.mass[low]
         mass[-1] += total[-1] - total[high]
         found = Sum(self.first + low * self.step, self.step, mass)
+        if alive and len(found.mass) > most:
+            found = found.seen(alive)
         while len(found.mass) > most:
             found = found.coarser()
         return found
+
+    def seen(self, alive: Alive) -> "Sum":
+        """Without the end of a long tail, which no lease lives to see: it is on the last point."""
+        beyond = np.cumsum(self.mass[::-1])[::-1]
+        counting = np.flatnonzero(beyond * alive(self.ages / SECOND) > UNSEEN)
+        last = min(int(counting[-1]) + 1 if len(counting) else 0, len(beyond) - 1)
+        return self._replace(mass=np.append(self.mass[:last], beyond[last]))
 
 
 def certain(time: int) -> Sum:
@@ -78,7 +93,7 @@ def certain(time: int) -> Sum:
     return Sum(time, CERTAIN, np.ones(1))
 
 
-def on_lattice(law: Law, step: int, farthest: float) -> Sum:
+def on_lattice(law: Law, step: int, farthest: float, alive: Alive | None = None) -> Sum:
     """The law on points `step` nanoseconds apart; what is beyond `farthest` seconds is there."""
     if is_certain(law):
         return certain(nanoseconds(law.mean))
@@ -86,7 +101,7 @@ def on_lattice(law: Law, step: int, farthest: float) -> Sum:
     count = int(-((law.lowest - highest) * SECOND // step)) + 1
     found = in_cells(law, step, count) if atoms(law) is None else in_hats(law, step, count)
     found.mass[-1] += max(0.0, 1 - found.mass.sum())
-    return found.trimmed()
+    return found.trimmed(alive=alive)
 
 
 def in_cells(law: Law, step: int, count: int) -> Sum:

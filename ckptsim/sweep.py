@@ -8,14 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ckptsim import units
+from ckptsim.engine import Engine
 from ckptsim.errors import ScenarioError
-from ckptsim.experiment import Progress, Results, finished, lease_sizes, run_jobs, run_leases
 from ckptsim.lawtext import split_at_commas
 from ckptsim.modes import WITHOUT_INTERVAL
+from ckptsim.precision import Precision, is_precise, measured
 from ckptsim.ranges import is_range, times
-from ckptsim.scenario import Scenario
+from ckptsim.running import Means, Progress, finished, one_by_one
+from ckptsim.scenario import Job, Scenario
 from ckptsim.summary import Summary
-from ckptsim.world import world_of
+from ckptsim.world import pool_world
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,34 +96,50 @@ def sweep(
     points: Sequence[tuple[Settings, Scenario]],
     leases: int,
     progress: Progress | None = None,
+    means: Means | None = None,
+    precision: Precision | None = None,
 ) -> "pd.DataFrame":
     """One row a point: its settings, then measures in seconds with their 99 % intervals.
 
-    A scenario whose jobs end is run as it is, else `leases` leases of a job without end are. Points
-    not done when the user pressed Ctrl-C are left out.
+    A pool, and a scenario whose jobs end, is run as it is; else `leases` leases of a job without
+    end are. Points not done when the user pressed Ctrl-C are left out.
     """
     import pandas as pd
 
-    rows = finished(partial(row, leases), points, progress, serial=len(points) == 1)
+    means = means or Means()
+    unnamed = [
+        (settings, scenario.model_copy(update={"name": ""})) for settings, scenario in points
+    ]
+    kept = means.kept("points", dict[str, object], unnamed, leases, precision, count=len(points))
+    run, serial = partial(row, leases, precision, means.engine), len(points) == 1
+    rows = finished(run, points, kept, progress, serial=serial, spread=means.spread)
     frame = pd.DataFrame(rows)
     for each in axes:
         frame[each.key] = [each.number(setting) for setting in frame[each.key]]
     return frame.rename(columns={each.key: each.column for each in axes})
 
 
-def row(leases: int, point: tuple[Settings, Scenario]) -> dict[str, object]:
+def row(
+    leases: int, precision: Precision | None, engine: Engine, point: tuple[Settings, Scenario]
+) -> dict[str, object]:
     """The settings of one point and what it comes to, computed in one process."""
     settings, scenario = point
-    interval = scenario.job.computed_interval
-    assert interval or scenario.job.mode in WITHOUT_INTERVAL
-    world = world_of(scenario, interval or units.LONGEST)
-    if scenario.job.work is None:
-        parts = list(enumerate(lease_sizes(world, leases)))
-        done = [run_leases(world, part) for part in parts]
-    else:
-        done = [run_jobs(world, number) for number in range(scenario.replications)]
-    summary = Summary(Results(world, done, len(done)), endless=scenario.job.work is None)
-    return {**settings, **measures(summary)}
+    world = pool_world(scenario, list(map(interval_of, scenario.job_classes.values())))
+    endless = leases if scenario.job.work is None and not scenario.is_pool else None
+    means = Means(spread=one_by_one, engine=engine)
+    summary = measured(world, endless, precision, means=means)
+    if summary.results.interrupted:  # the point is not done
+        raise KeyboardInterrupt
+    known = {"precise": is_precise(summary, precision)} if precision else {}
+    ran = {"engine": str(summary.results.engine)}
+    return {**settings, **measures(summary), **link_measures(summary), **known, **ran}
+
+
+def interval_of(job: Job) -> int:
+    """The interval of a class; any where its mode has none."""
+    interval = job.computed_interval
+    assert interval or job.mode in WITHOUT_INTERVAL
+    return interval or units.LONGEST
 
 
 def measures(summary: Summary) -> dict[str, object]:
@@ -138,3 +156,9 @@ def measures(summary: Summary) -> dict[str, object]:
     shares = {category.name.lower(): time / whole for category, time in summary.ledger.items()}
     columns |= {f"share_{name}": share for name, share in shares.items() if name != "useful"}
     return columns | {"never_finishes": summary.never_finishes}
+
+
+def link_measures(summary: Summary) -> dict[str, object]:
+    """What it holds besides where transfers share a link."""
+    link = summary.pool.link if summary.pool else None
+    return {"link_demand": link.demand, "link_saturated": link.saturated} if link else {}

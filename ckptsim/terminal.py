@@ -11,7 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-WIDTH_UNSEEN = 100  # columns where the output is no terminal
+WIDTH_UNSEEN = 100  # columns where the output is no terminal, or more if a table needs them
+WIDTH_MOST = 1_000
 
 
 class Screen(Console):
@@ -34,7 +35,8 @@ def tell(lines: Iterable[RenderableType]) -> None:
     screen = console()
     for line in lines:
         if not screen.is_terminal and not isinstance(line, str):  # then there is room for it
-            screen.width = max(WIDTH_UNSEEN, screen.measure(line).maximum)
+            free = screen.options.update(width=WIDTH_MOST)
+            screen.width = max(WIDTH_UNSEEN, screen.measure(line, options=free).maximum)
         screen.print(line, soft_wrap=isinstance(line, str))
 
 

@@ -22,6 +22,7 @@ def main() -> None:
     for command in commands():
         print(f"$ ckptsim {' '.join(command)}", flush=True)
         subprocess.run([CKPTSIM, *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run([sys.executable, "scenarios/apex_cielo.py"], cwd=ROOT, check=True)
 
 
 def commands() -> Iterator[list[str]]:
@@ -31,6 +32,7 @@ def commands() -> Iterator[list[str]]:
         yield ["plan", path]
         yield ["simulate", path]
     yield from sweeps("scenarios/84-minutes-evictions.toml")
+    yield from pool_sweeps("scenarios/shared-link.toml")
     yield ["fit", LIFETIMES, "--column", "lifetime_s", "--out", "reports/fit-gcp-preemptible"]
     yield ["lesson", "84-minutes", "--out", "reports/lesson-84-minutes"]
 
@@ -41,6 +43,13 @@ def sweeps(path: str) -> Iterator[list[str]]:
     coarse, limits = "job.interval=30min:6h:15min", "slots.limit=4h,5h,6h,7h,8h"
     over = ["--over", coarse, "--over", limits, "--leases", "2000"]
     yield ["sweep", path, *over, "--out", "reports/sweep-interval-and-limit"]
+
+
+def pool_sweeps(path: str) -> Iterator[list[str]]:
+    """Where a link that all share is too narrow."""
+    intervals = "classes.climate.interval=30min,1h,2h,4h"
+    over = ["--over", intervals, "--over", "link.bandwidth=500Mb/s,1Gb/s,2Gb/s"]
+    yield ["sweep", path, *over, "--out", "reports/sweep-interval-and-bandwidth"]
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def lease_by_enumeration(scenario, interval):
 def random_costs_by_enumeration(scenario, interval):
     """The ledger where costs are `empirical`: the rules go through every costs there can be too."""
     plan = world_of(scenario, interval).without_end().plan
-    rounds = [Costs(*costs) for costs in product(*map(values_of, cost_laws(scenario)))]
+    rounds = [Costs(*costs) for costs in product(*map(values_of, cost_laws(scenario.job)))]
     total = [Fraction(0)] * len(Category)
 
     def follow(job, now, event, costs, lease, books, chance):

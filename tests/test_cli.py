@@ -15,6 +15,7 @@ import pytest
 CKPTSIM = [sys.executable, "-m", "ckptsim"]
 LEASE = ["--limit", "6h", "--evictions", "12h", "--write", "4min", "--transfer", "1min"]
 FEW = ["--confirm", "500"]
+MANY = ["--work", "24h", "--replications", "20000", "--engine", "virtual"]
 
 
 @pytest.fixture(autouse=True)
@@ -362,7 +363,7 @@ def test_a_truncated_log_is_read_as_far_as_it_goes(tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_finished():
-    words = ["simulate", *LEASE, "--interval", "10min", "--work", "24h", "--replications", "20000"]
+    words = ["simulate", *LEASE, "--interval", "10min", *MANY]
     running = subprocess.Popen(
         [*CKPTSIM, *words, "--json"],
         stdout=subprocess.PIPE,
@@ -487,7 +488,7 @@ def test_a_log_without_evictions_is_answered_for_the_worst_and_says_so():
 
 
 def test_processes_end_with_the_one_they_work_for():
-    words = ["simulate", *LEASE, "--interval", "10min", "--work", "24h", "--replications", "20000"]
+    words = ["simulate", *LEASE, "--interval", "10min", *MANY]
     running = subprocess.Popen([*CKPTSIM, *words, "--json"], stdout=subprocess.DEVNULL)
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     deadline = time.monotonic() + 60

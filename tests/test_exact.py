@@ -28,12 +28,14 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from ckptsim import exact
 from ckptsim.drivers.virtual import simulate, simulate_leases
 from ckptsim.estimate import controlled_mean, mean_of, ratio_of
-from ckptsim.exact import Solver
+from ckptsim.exact import Solver, in_groups
 from ckptsim.ledger import Category
 from ckptsim.policy import best_policy
 from ckptsim.scenario import Scenario
+from ckptsim.sums import Sum
 from ckptsim.units import MINUTE, SECOND
 from ckptsim.world import world_of
 
@@ -494,3 +496,64 @@ def test_a_job_nothing_interrupts(work, interval):
     assert makespan(scenario, interval * SECOND) == pytest.approx(
         work + 5 * (blocks - 1), rel=1e-12
     )
+
+
+LONG_TAILED = [
+    "lognormal(median=5min, sigma=1.2)",
+    "hyperexponential(p=0.9, mean1=2min, mean2=40min)",
+    "weibull(shape=0.6, mean=10min)",
+    "exponential(mean=10min)",
+]
+
+
+@pytest.mark.parametrize("transfer", LONG_TAILED)
+@pytest.mark.parametrize("grace", ["5min", "20min"])
+def test_few_points_of_a_random_transfer_with_grace_do_for_all_of_them(
+    monkeypatch, transfer, grace
+):
+    scenario = at(
+        job__write="3min",
+        job__transfer=transfer,
+        slots__limit="6h",
+        slots__evictions="5h",
+        slots__grace=grace,
+    )
+    found = Solver(scenario).value(60 * MINUTE)
+    monkeypatch.setattr(exact, "TRANSFER_POINTS", 10**6)
+    true = Solver(scenario).value(60 * MINUTE)
+    assert found.work_s == pytest.approx(true.work_s, rel=3e-4)
+    assert found.lease_s == pytest.approx(true.lease_s, rel=3e-5)
+
+
+def test_groups_keep_the_whole_and_the_mean():
+    law = Sum(100, 10, np.array([0.05, 0.4, 0.3, 0.0, 0.15, 0.06, 0.03, 0.01]))
+    ages, mass, width = in_groups(law, 3)
+    assert mass.sum() == pytest.approx(1)
+    assert float(ages @ mass) == pytest.approx(float(law.ages @ law.mass), abs=1)
+    assert width.sum() == 8 * 10
+    assert (np.diff(ages) > 0).all()
+    for kept, own in zip(in_groups(law, 8), (law.ages, law.mass, 10), strict=True):
+        assert (kept == own).all()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "lognormal(median=8min, sigma=1.2)",
+        "lognormal(median=4min, sigma=1.5)",
+        "hyperexponential(p=0.95, mean1=2min, mean2=2h)",
+    ],
+)
+def test_a_long_tail_that_no_lease_lives_to_see_does_not_blur_the_rest(write):
+    """Where evictions have no memory each round commits with r = e^(-τ/m) E[e^(-W/m)]: by SciPy."""
+    scenario = at(job__write=write, slots__evictions="5h")
+    law, mean, interval = scenario.job.write, 5 * 3600.0, 3000.0
+
+    def lost(t):  # E[1 - e^(-W/m)] is the integral of P(W > t) e^(-t/m) / m
+        return float(law.survival(np.array([t]))[0]) * np.exp(-t / mean) / mean
+
+    edges = [0, 10, 60, 300, 1e3, 3e3, 1e4, 3e4, 1e5, 1e6]
+    committed = 1 - sum(quad(lost, *pair, limit=200)[0] for pair in pairwise(edges))
+    once = np.exp(-interval / mean) * committed
+    value = Solver(scenario).value(50 * MINUTE)
+    assert value.work_s == pytest.approx(interval * once / (1 - once), rel=2e-4)

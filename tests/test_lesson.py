@@ -369,7 +369,7 @@ OUTCOMES = {
     RESTART: r"5 h 55 min +0 .* never finishes",
     JITTER: r"Checkpoint every 1 h 23 min \d+ s of computing",
     EVICTIONS: r"Checkpoint every 1 h 7 min of computing",
-    CLIFFS: r"88.9 % of slot time at job.interval = 1 h 25 min",
+    CLIFFS: r"88.6 % of slot time at job.interval = 1 h 25 min",
     ROBUST: r"within 20 % of what you said, 1 h 22 min",
     OWN: r"Checkpoint every 1 h 23 min 45 s of computing",
 }

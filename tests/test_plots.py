@@ -14,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckptsim import ledger, plots
-from ckptsim.drivers.virtual import Row, simulate
+from ckptsim.course import course_of
+from ckptsim.drivers.virtual import simulate
+from ckptsim.experiment import replicate
 from ckptsim.ledger import Category
+from ckptsim.outcome import Row
 from ckptsim.plan import plan
 from ckptsim.rules import Event, Phase
 from ckptsim.scenario import load
@@ -74,6 +77,25 @@ def swept(measure="useful_fraction"):
     return frame
 
 
+LINKED = POOL | {
+    "job.transfer": None,
+    "job.size": "3GB",
+    "link.bandwidth": "10MB/s",
+    "link.at_most": "1",
+    "kinds.slow.speed": "0.5",
+    "kinds.fast.speed": "2",
+}
+
+
+def course(overrides):
+    """The picture of a pool over time, of two replications."""
+    world = world_of(load(None, overrides), 60 * MINUTE)
+    results = replicate(world, 2)
+    linked = world.scenario.link is not None
+    slots = world.scenario.slots_count
+    return plots.course_figure(course_of(results), slots, 2, 1, linked=linked)
+
+
 def lessons():
     return {
         minutes * MINUTE: traced(ALONE, minutes * MINUTE)[0]
@@ -99,6 +121,10 @@ def drawn(name):
             return plots.sweep_figure(swept().query("`slots.limit_s` == 10800"), ["job.interval_s"])
         case "map":
             return plots.sweep_figure(swept(), ["job.interval_s", "slots.limit_s"])
+        case "course":
+            return course(LINKED)
+        case "course without a link":
+            return course(POOL | {"duration": "3d", "warm_up": "1d"})
         case "survival":
             band = survival - 0.1, survival + 0.1
             laws = {"law": (times, survival)}
@@ -106,7 +132,8 @@ def drawn(name):
     return plots.lesson_figure(lessons())
 
 
-NAMES = (*ADVICE, "ledger", "gantt", "makespan", "line", "map", "survival", "lesson")
+COURSES = ("course", "course without a link")
+NAMES = (*ADVICE, *COURSES, "ledger", "gantt", "makespan", "line", "map", "survival", "lesson")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -389,3 +416,46 @@ def test_a_long_command_stays_within_the_footer():
     assert boxes
     assert max(box.x1 for box in boxes) < 1200
     assert [text.get_text() for text in figure.texts] == [figure.get_suptitle()]  # and is off again
+
+
+# --- pools ----------------------------------------------------------------------------------------
+
+
+def test_segments_add_up_on_slots_of_any_speed_behind_a_link():
+    rows, outcome = traced(LINKED, 60 * MINUTE)
+    books = ledger.opened()
+    for segment in plots.segments(rows):
+        books[segment.category] += segment.end - segment.start
+    assert books == outcome.ledger
+    assert books[Category.TRANSFER_WAIT] > 0
+
+
+def test_of_many_slots_the_first_are_drawn_and_the_picture_says_so():
+    sizes = {"slots.count": "60", "job.count": "60", "job.work": "3h"}
+    rows, _ = traced(POOL | sizes, 60 * MINUTE)
+    figure = plots.gantt_figure(rows, 60)
+    assert figure.axes[0].get_title("left") == "the first 50 of 60 slots; white: no job on the slot"
+    assert figure.axes[0].get_ylim()[0] < 50
+
+
+def test_the_course_has_a_panel_for_each_thing_that_is_waited_for():
+    units = [axes.get_ylabel() for axes in drawn("course").axes]
+    assert units == ["Jobs (number)", "Slots (number)", "Transfers (number)", "Link (%)"]
+    assert "seed 1" in drawn("course").axes[0].get_title("left")
+    shaded = legend(drawn("course without a link"))
+    assert "warm-up, left out" in shaded
+    assert "link in use" not in shaded
+
+
+def test_saturated_points_are_marked_on_the_map_and_on_the_line():
+    frame = swept()
+    assert "link saturated" not in legend(plots.sweep_figure(frame, [*frame.columns[:2]]))
+    frame["link_saturated"] = [True, None, False, False, False, False]
+    assert "link saturated" in legend(plots.sweep_figure(frame, [*frame.columns[:2]]))
+    line = frame.query("`slots.limit_s` == 10800")
+    assert "link saturated" in legend(plots.sweep_figure(line, ["job.interval_s"]))
+
+
+def legend(figure):
+    """What the legends below a picture say."""
+    return {text.get_text() for each in figure.legends for text in each.get_texts()}

@@ -1,4 +1,4 @@
-"""Every command in the README is run, and what it prints is what the README says."""
+"""Every command in the README and in docs/pools.md is run, and prints what these say."""
 
 import os
 import re
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[1]
-BLOCKS = re.findall(r"```console\n(.*?)```", (TOP / "README.md").read_text(), re.DOTALL)
+PAGES = "\n".join((TOP / page).read_text() for page in ("README.md", "docs/pools.md"))
+BLOCKS = re.findall(r"```console\n(.*?)```", PAGES, re.DOTALL)
 COMMANDS = [
     (command, said)
     for block in BLOCKS

@@ -9,15 +9,20 @@ from ckptsim.ledger import Category
 from ckptsim.rules import (
     CENTURY,
     NEVER,
+    Cargo,
     Costs,
     Event,
     Job,
     Lease,
+    Mode,
     Phase,
     Plan,
     Row,
+    block,
     interval_at,
     on_slot,
+    over,
+    slot_time,
     step,
     submitted,
     upcoming,
@@ -315,3 +320,181 @@ def test_a_job_in_steps_checkpoints_only_between_two(interval, blocks):
         job = step(steps, FREE, ENDLESS, job, Event.ELAPSED, now)
         saved.append(job.saved)
     assert [after - before for before, after in pairwise(saved)] == blocks
+
+
+# Over a shared link: a turn that is awaited, then a transfer of a length nobody knows yet.
+
+CARGO = Cargo(checkpoint=70, cold=20, warm=90)
+
+
+def linked(news, lease=ENDLESS, job=None, **given):
+    """A lease on which the link has news at these times, ELAPSED; what comes sooner goes first."""
+    a_plan, news = plan(cargo=CARGO, **given), list(news)
+    job = job or submitted(a_plan, 0)
+    told, books, pending = [], ledger.opened(), 0
+    now, event = 0, Event.PLACED
+    while True:
+        if event == Event.ELAPSED:
+            job = over(job, now)
+        before, job = job, step(a_plan, COSTS, lease, job, event, now)
+        pending = ledger.book(books, pending, before, event, job)
+        told.append((now, event.name, job.phase.name, job.saved))
+        if not on_slot(job.phase):
+            return told, {Category(n).name: time for n, time in enumerate(books) if time}
+        now, event = upcoming(job, lease)
+        if job.until >= NEVER and news and news[0] <= now:
+            now, event = news.pop(0), Event.ELAPSED
+
+
+def test_over_a_link_a_job_waits_for_its_turn_and_then_for_its_bytes():
+    told, books = linked([5, 12, 60, 75], work=45)
+    assert told == [
+        (0, "PLACED", "AWAITING", 0),
+        (5, "ELAPSED", "FETCHING", 0),
+        (12, "ELAPSED", "STARTING", 0),
+        (13, "ELAPSED", "COMPUTING", 0),
+        (53, "ELAPSED", "WRITING", 0),
+        (57, "ELAPSED", "AWAITING", 0),
+        (60, "ELAPSED", "TRANSFERRING", 0),
+        (75, "ELAPSED", "RESUMING", 40),
+        (76, "ELAPSED", "COMPUTING", 40),
+        (81, "ELAPSED", "COMPLETED", 45),
+    ]
+    assert books == {
+        "USEFUL": 45,
+        "WRITE": 4,
+        "TRANSFER": 15,
+        "COLD_START": 1,
+        "RESTART_IN_PLACE": 1,
+        "INPUT": 7,
+        "TRANSFER_WAIT": 8,
+    }
+
+
+def test_a_job_without_anything_to_fetch_does_not_wait_at_the_start():
+    a_plan = plan(cargo=Cargo(checkpoint=70, cold=0, warm=0))
+    job = step(a_plan, COSTS, ENDLESS, submitted(a_plan, 0), Event.PLACED, 0)
+    assert (job.phase, job.until) == (Phase.FETCHING, 3)
+
+
+@pytest.mark.parametrize(
+    ("lease", "at", "event"),
+    [
+        (ends(warned=58, grace=30), 58, "WARNED"),
+        (ends(limit=58), 58, "EXPIRED"),
+    ],
+)
+def test_a_job_that_awaits_its_turn_loses_its_checkpoint(lease, at, event):
+    """Nothing is on the wire yet that could go on in the grace."""
+    told, books = linked([5, 12, 60, 75], lease)
+    assert told[-2:] == [(57, "ELAPSED", "AWAITING", 0), (at, event, "QUEUED", 0)]
+    cause = "LOST_LIMIT" if event == "EXPIRED" else "LOST_EVICTION"
+    assert books == {cause: 40, "WRITE": 4, "COLD_START": 1, "INPUT": 7, "TRANSFER_WAIT": 6}
+
+
+def test_a_power_failure_while_awaiting_its_turn_is_noticed_late():
+    told, books = linked([5, 12], ends(powered_off=58, contact_lease=40))
+    assert told[-2:] == [
+        (58, "POWERED_OFF", "DISCONNECTED", 0),
+        (98, "ELAPSED", "QUEUED", 0),
+    ]
+    assert (books["LOST_POWER_FAILURE"], books["DISCONNECTED"]) == (40, 40)
+
+
+@pytest.mark.parametrize(
+    ("grace", "last", "saved"), [(10, (75, "ELAPSED"), 40), (5, (70, "EVICTED"), 0)]
+)
+def test_a_transfer_over_a_link_goes_on_in_the_grace(grace, last, saved):
+    told, _ = linked([5, 12, 60, 75], ends(warned=65, grace=grace))
+    assert told[-2] == (65, "WARNED", "VACATING", 0)
+    assert told[-1] == (*last, "QUEUED", saved)
+
+
+def test_a_job_warned_while_it_fetches_is_gone_at_once():
+    told, books = linked([5, 12], ends(warned=9, grace=30))
+    assert told[-1] == (9, "WARNED", "QUEUED", 0)
+    assert books == {"TRANSFER_WAIT": 5, "INPUT": 4}
+
+
+# Slots of other speeds than 1: work and time are two things.
+
+
+def at_speed(speed, a_plan, limit=NEVER, costs=FREE):
+    """What is told of one lease on such a slot, with what is not committed besides."""
+    lease = ends(limit)._replace(speed=speed)
+    job, told, now, event = submitted(a_plan, 0), [], 0, Event.PLACED
+    while True:
+        job = step(a_plan, costs, lease, job, event, now)
+        told.append((now, event.name, job.phase.name, job.saved, job.unsaved))
+        if not on_slot(job.phase):
+            return told
+        now, event = upcoming(job, lease)
+
+
+def test_a_fast_slot_does_more_work_in_a_time():
+    assert at_speed(4.0, plan(FREE)) == [
+        (0, "PLACED", "COMPUTING", 0, 0),
+        (10, "ELAPSED", "COMPUTING", 40, 0),
+        (20, "ELAPSED", "COMPUTING", 80, 0),
+        (25, "ELAPSED", "COMPLETED", 100, 0),
+    ]
+
+
+def test_a_block_is_done_at_the_first_whole_nanosecond_and_counts_in_full():
+    """40 at 3 a nanosecond: 13 1/3, so 14; the work is 40 all the same, never 42."""
+    assert at_speed(3.0, plan(FREE)) == [
+        (0, "PLACED", "COMPUTING", 0, 0),
+        (14, "ELAPSED", "COMPUTING", 40, 0),
+        (28, "ELAPSED", "COMPUTING", 80, 0),
+        (35, "ELAPSED", "COMPLETED", 100, 0),
+    ]
+
+
+def test_told_in_the_middle_a_job_saves_whole_units_of_work():
+    """At 0.3 a nanosecond 25 ns are 7.5 of work, of which 7 are saved."""
+    lease = ends(warned=25, grace=30)._replace(speed=0.3)
+    a_plan = plan(FREE, mode=Mode.DELAYED_SIGNAL)
+    costs = FREE._replace(write=4, transfer=5)
+    job = step(a_plan, costs, lease, submitted(a_plan, 0), Event.PLACED, 0)
+    job = step(a_plan, costs, lease, job, Event.WARNED, 25)
+    assert (job.phase, job.unsaved, job.until) == (Phase.VACATING, 7, 34)
+    job = step(a_plan, costs, lease, job, Event.ELAPSED, 34)
+    assert (job.phase, job.saved, job.checkpoints) == (Phase.QUEUED, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("work", "speed", "time"),
+    [(10, 1.0, 10), (10, 2.0, 5), (10, 3.0, 4), (10, 0.5, 20), (NEVER, 0.5, NEVER)],
+)
+def test_the_slot_time_of_work(work, speed, time):
+    assert slot_time(work, speed) == time
+
+
+def test_work_without_end_on_a_slow_slot_only_ends_with_the_lease():
+    a_plan = plan(FREE, work=NEVER, mode=Mode.DELAYED_SIGNAL)
+    assert at_speed(0.333, a_plan, limit=1000)[-1] == (1000, "EXPIRED", "QUEUED", 333, 0)
+
+
+# The first block of a job that is staggered.
+
+
+def test_the_first_block_may_be_shorter_until_there_is_a_checkpoint():
+    lease = ENDLESS._replace(first_block=15)
+    told, _ = story(plan(FREE), lease, FREE)
+    assert [row[0] for row in told] == [0, 15, 55, 95, 100]
+    told, _ = story(plan(FREE), lease, FREE, job=Job(Phase.QUEUED, 0, NEVER, 20, 0, 1, 0))
+    assert [row[0] for row in told] == [0, 40, 80]
+    told, _ = story(plan(FREE), ENDLESS._replace(first_block=60), FREE)
+    assert [row[0] for row in told] == [0, 40, 80, 100]
+
+
+def test_the_first_block_too_ends_with_a_whole_step():
+    steps = plan(FREE, boundaries=(10, 30, 60, 100))
+    assert [block(steps, 0, 0, most) for most in (5, 10, 15, 30, 39, NEVER)] == [
+        10,
+        10,
+        30,
+        30,
+        60,
+        60,
+    ]

@@ -29,6 +29,7 @@ NAMES = [
     "overnight-desktops",
     "power-failures",
 ]
+POOLS = ["apex-cielo", "shared-link"]  # which have no exact answer
 CKPTSIM = Path(sys.executable).with_name("ckptsim")
 
 
@@ -48,10 +49,10 @@ def run(*words, cwd=ROOT):
 
 
 def test_all_are_here():
-    assert sorted(path.stem for path in FOLDER.glob("*.toml")) == sorted(NAMES)
+    assert sorted(path.stem for path in FOLDER.glob("*.toml")) == sorted([*NAMES, *POOLS])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *POOLS])
 def test_a_story_comes_first(name):
     lines = (FOLDER / f"{name}.toml").read_text().splitlines()
     story = lines[: next(n for n, line in enumerate(lines) if not line.startswith("# "))]
@@ -60,14 +61,16 @@ def test_a_story_comes_first(name):
     assert max(map(len, lines)) <= 100
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *POOLS])
 def test_valid_by_the_schema_and_by_the_door(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     path = Path("scenarios") / f"{name}.toml"
     jsonschema.validate(tomllib.loads(path.read_text()), schema())
     scenario = load(path, {})
     assert scenario.name == name
-    assert scenario.job.interval is not None  # so that simulate runs it as it is
+    assert scenario.is_pool == (name in POOLS)
+    jobs = scenario.job_classes.values()
+    assert all(job.interval is not None for job in jobs)  # so that simulate runs it as it is
     assert str(ROOT) not in json.dumps(describe(scenario))
 
 
@@ -196,7 +199,7 @@ def test_simulate_by_the_command_line(tmp_path):
 
 def test_the_reports_are_made_by_relative_commands_two_for_each_scenario():
     commands = list(runpy.run_path(str(FOLDER / "make_reports.py"))["commands"]())
-    for name in NAMES:
+    for name in (*NAMES, *POOLS):
         assert ["plan", f"scenarios/{name}.toml"] in commands
         assert ["simulate", f"scenarios/{name}.toml"] in commands
     assert not [word for command in commands for word in command if word.startswith("/")]

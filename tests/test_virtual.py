@@ -13,15 +13,22 @@ from hypothesis import strategies as st
 
 from ckptsim import ledger
 from ckptsim.drivers.virtual import simulate, simulate_leases
+from ckptsim.gauge import BINS, Measure
 from ckptsim.ledger import Category
 from ckptsim.lifetimes import Constant, Empirical
 from ckptsim.rules import NEVER, Event, Lease, Phase, on_slot, step, submitted
 from ckptsim.scenario import load
 from ckptsim.units import HOUR, MINUTE
-from ckptsim.world import world_of
+from ckptsim.world import pool_world, world_of
 
 SEED = 20_250_611
-NOT_HERE = (Category.COLD_START, Category.LOST_HOLD, Category.LOST_LEAVING)
+NOT_HERE = (
+    Category.COLD_START,
+    Category.LOST_HOLD,
+    Category.LOST_LEAVING,
+    Category.TRANSFER_WAIT,
+    Category.PENDING,
+)
 
 
 def world(interval, **given):
@@ -220,6 +227,225 @@ def test_an_eviction_at_once_is_a_lease_without_length():
     assert outcome.makespans == [10 * MINUTE]
 
 
+# Stories of pools.
+
+
+def pool_told(intervals, **given):
+    """As `told`, of a pool with an interval, in minutes, for each class."""
+    scenario = load(None, {key.replace("__", "."): value for key, value in given.items()})
+    return told(pool_world(scenario, [interval * MINUTE for interval in intervals]))
+
+
+def test_two_jobs_share_the_link():
+    """600 MB at 10 MB/s take a minute alone; together from 10, both end at 12."""
+    story, outcome = pool_told(
+        [10],
+        job__work="15min",
+        job__count=2,
+        job__size="600 MB",
+        slots__count=2,
+        link__bandwidth="10 MB/s",
+    )
+    assert story == [
+        (0, 0, 0, "PLACED", "COMPUTING", 0),
+        (0, 1, 1, "PLACED", "COMPUTING", 0),
+        (10, 0, 0, "ELAPSED", "AWAITING", 0),
+        (10, 0, 0, "ELAPSED", "TRANSFERRING", 0),
+        (10, 1, 1, "ELAPSED", "AWAITING", 0),
+        (10, 1, 1, "ELAPSED", "TRANSFERRING", 0),
+        (12, 0, 0, "ELAPSED", "COMPUTING", 10),
+        (12, 1, 1, "ELAPSED", "COMPUTING", 10),
+        (17, 0, 0, "ELAPSED", "COMPLETED", 15),
+        (17, 1, 1, "ELAPSED", "COMPLETED", 15),
+    ]
+    assert outcome.ledger[Category.TRANSFER] == 4 * MINUTE
+    assert sum(outcome.gauge.sums[BINS * Measure.IN_FLIGHT :][:BINS]) == 4 * MINUTE
+    assert sum(outcome.gauge.sums[BINS * Measure.LINK_BUSY :][:BINS]) == 2 * MINUTE
+
+
+def test_of_two_jobs_one_waits_for_its_turn():
+    """The same with one at a time: the second waits a minute, and ends at 12 all the same."""
+    story, outcome = pool_told(
+        [10],
+        job__work="15min",
+        job__count=2,
+        job__size="600 MB",
+        slots__count=2,
+        link__bandwidth="10 MB/s",
+        link__at_most=1,
+    )
+    assert story[2:] == [
+        (10, 0, 0, "ELAPSED", "AWAITING", 0),
+        (10, 0, 0, "ELAPSED", "TRANSFERRING", 0),
+        (10, 1, 1, "ELAPSED", "AWAITING", 0),
+        (11, 0, 0, "ELAPSED", "COMPUTING", 10),
+        (11, 1, 1, "ELAPSED", "TRANSFERRING", 0),
+        (12, 1, 1, "ELAPSED", "COMPUTING", 10),
+        (16, 0, 0, "ELAPSED", "COMPLETED", 15),
+        (17, 1, 1, "ELAPSED", "COMPLETED", 15),
+    ]
+    books = outcome.ledger
+    assert (books[Category.TRANSFER], books[Category.TRANSFER_WAIT]) == (2 * MINUTE, MINUTE)
+    assert outcome.makespans == [16 * MINUTE, 17 * MINUTE]
+    assert sum(outcome.gauge.sums[BINS * Measure.AWAITING :][:BINS]) == MINUTE
+
+
+def test_a_checkpoint_comes_back_over_the_link():
+    """The limit at 15 loses 4 of computing; on the next lease 600 MB take a minute again."""
+    story, _ = pool_told(
+        [10],
+        job__work="15min",
+        job__size="600 MB",
+        slots__limit="15min",
+        link__bandwidth="10 MB/s",
+    )
+    assert story[3:] == [
+        (11, 0, 0, "ELAPSED", "COMPUTING", 10),
+        (15, 0, 0, "EXPIRED", "QUEUED", 10),
+        (15, 0, 0, "PLACED", "AWAITING", 10),
+        (15, 0, 0, "ELAPSED", "FETCHING", 10),
+        (16, 0, 0, "ELAPSED", "COMPUTING", 10),
+        (21, 0, 0, "ELAPSED", "COMPLETED", 15),
+    ]
+
+
+def test_a_rack_loses_power():
+    """Slots 0 and 1 fail at 30 and are back at 70; slot 2 is of another rack, which fails too, but
+    without a job that anyone would miss."""
+    story, outcome = pool_told(
+        [20],
+        job__work="50min",
+        job__count=2,
+        slots__count=3,
+        slots__contact_lease="15min",
+        domains__rack__size=2,
+        domains__rack__power_failures="constant(30min)",
+        domains__rack__repair="40min",
+    )
+    assert story == [
+        (0, 0, 0, "PLACED", "COMPUTING", 0),
+        (0, 1, 1, "PLACED", "COMPUTING", 0),
+        (20, 0, 0, "ELAPSED", "COMPUTING", 20),
+        (20, 1, 1, "ELAPSED", "COMPUTING", 20),
+        (30, 0, 0, "POWERED_OFF", "DISCONNECTED", 20),
+        (30, 1, 1, "POWERED_OFF", "DISCONNECTED", 20),
+        (45, 0, 0, "ELAPSED", "QUEUED", 20),
+        (45, 1, 1, "ELAPSED", "QUEUED", 20),
+        (70, 0, 0, "PLACED", "COMPUTING", 20),
+        (70, 1, 1, "PLACED", "COMPUTING", 20),
+        (90, 0, 0, "ELAPSED", "COMPUTING", 40),
+        (90, 1, 1, "ELAPSED", "COMPUTING", 40),
+        (100, 0, 0, "ELAPSED", "COMPLETED", 50),  # just before the next failure
+        (100, 1, 1, "ELAPSED", "COMPLETED", 50),
+    ]
+    assert outcome.ledger[Category.DISCONNECTED] == 30 * MINUTE
+
+
+def test_slots_that_come_and_go():
+    """There from 10 to 40 and from 60: what is not saved at 40 is lost to the slot's owner."""
+    story, _ = pool_told(
+        [20], job__work="50min", slots__availability=[[0, "10min", "40min"], [0, "60min", "9h"]]
+    )
+    assert story == [
+        (10, 0, 0, "PLACED", "COMPUTING", 0),
+        (30, 0, 0, "ELAPSED", "COMPUTING", 20),
+        (40, 0, 0, "WARNED", "QUEUED", 20),
+        (60, 0, 0, "PLACED", "COMPUTING", 20),
+        (80, 0, 0, "ELAPSED", "COMPUTING", 40),
+        (90, 0, 0, "ELAPSED", "COMPLETED", 50),
+    ]
+
+
+def test_a_job_that_never_gets_a_slot_is_stranded_at_the_end():
+    _, outcome = pool_told(
+        [20], job__work="50min", job__count=2, slots__availability=[[0, "0s", "60min"]]
+    )
+    assert leases(outcome) == [(0, 0, 0, 50, "ELAPSED"), (0, 1, 50, 60, "WARNED")]
+    assert (outcome.makespans, outcome.stranded, outcome.end) == ([50 * MINUTE], 1, 50 * MINUTE)
+
+
+def test_the_higher_priority_goes_first_and_a_fast_slot_is_done_sooner():
+    _, outcome = pool_told(
+        [60, 60],
+        classes__low__work="30min",
+        classes__low__count=2,
+        classes__high__work="30min",
+        classes__high__priority=1,
+        kinds__slow={},
+        kinds__fast__speed=2,
+        queue__order="priority",
+    )
+    assert leases(outcome) == [
+        (1, 0, 0, 15, "ELAPSED"),
+        (0, 2, 0, 30, "ELAPSED"),  # the first slot is for the first in line: the high one
+        (1, 1, 15, 30, "ELAPSED"),
+    ]
+    # Class by class and in each kind by kind: slot time, not work.
+    useful = [each.ledger[Category.USEFUL] // MINUTE for each in outcome.books]
+    assert useful == [0, 30, 30, 0]
+
+
+def test_jobs_arrive_one_after_the_other_and_wait_for_the_negotiation_cycle():
+    """Arrivals at 5, 10 and 15, cycles at 0, 7, 14, ...: the last gets the claim of its user."""
+    _, outcome = pool_told(
+        [60],
+        job__work="20min",
+        job__count=3,
+        job__arrivals="5min",
+        slots__count=2,
+        queue__cycle="7min",
+    )
+    assert leases(outcome) == [
+        (0, 0, 7, 27, "ELAPSED"),
+        (1, 1, 14, 34, "ELAPSED"),
+        (0, 2, 27, 47, "ELAPSED"),
+    ]
+    assert [span // MINUTE for span in outcome.makespans] == [22, 24, 32]
+    assert sum(outcome.gauge.sums[BINS * Measure.QUEUED :][:BINS]) == (2 + 4 + 12) * MINUTE
+
+
+def test_users_share_the_slots():
+    """Ann's four jobs came first; yet Bob gets every second slot."""
+    _, outcome = pool_told(
+        [60, 60],
+        job__work="10min",
+        classes__a__user="ann",
+        classes__a__count=4,
+        classes__b__user="bob",
+        classes__b__count=2,
+        slots__count=2,
+        queue__order="fair share",
+    )
+    assert [lease[1] for lease in leases(outcome)] == [0, 4, 1, 5, 2, 3]
+
+
+def test_first_checkpoints_are_staggered():
+    """Multiples of the golden section, less the whole part, of 50 minutes: 0.618, 0.236, 0.854."""
+    story, _ = pool_told([50], job__work="100min", job__count=3, slots__count=3, job__stagger="yes")
+    first = {}
+    for minute, _, number, event, _, _ in story:
+        if event == "ELAPSED":
+            first.setdefault(number, minute)
+    assert [first[number] for number in range(3)] == pytest.approx(
+        [30.9017, 11.8034, 42.7051], abs=1e-4
+    )
+
+
+def test_a_run_ends_when_its_duration_is_over():
+    """Warm-up 20, two batches of 20: what is under way at 60 is pending."""
+    story, outcome = pool_told(
+        [15], duration="60min", warm_up="20min", batches=2, job__write="5min"
+    )
+    assert story[-1] == (60, 0, 0, "ELAPSED", "COMPUTING", 45)  # what comes at 60 is in the run
+    assert [mark.time // MINUTE for mark in outcome.marks] == [20, 40, 60]
+    useful = [mark.ledgers[0][Category.USEFUL] // MINUTE for mark in outcome.marks]
+    assert useful == [15, 30, 45]
+    assert (outcome.end, outcome.stranded) == (60 * MINUTE, 0)
+    _, outcome = pool_told([15], duration="33min", batches=2, job__write="5min")
+    books = {Category(n).name: t / MINUTE for n, t in enumerate(outcome.ledger) if t}
+    assert books == {"USEFUL": 15, "WRITE": 5, "PENDING": 13}
+
+
 # What must hold of every run.
 
 LAWS = st.sampled_from(["0", "1min", "7min", "uniform(0, 20min)", "exponential(mean=5min)"])
@@ -264,9 +490,13 @@ def worlds(draw):
 runs = settings(max_examples=120)
 
 
+def with_plan(a_world, **changed):
+    return type(a_world)(a_world.scenario, tuple(p._replace(**changed) for p in a_world.plans))
+
+
 def run(a_world, replication=0):
     # Where a job fits only into the rarest of leases, many are tried before it is given up.
-    hasty = type(a_world)(a_world.scenario, a_world.plan._replace(fruitless_max=30))
+    hasty = with_plan(a_world, fruitless_max=30)
     rows = []
     return hasty, simulate(hasty, replication, rows.append), rows
 
@@ -404,7 +634,7 @@ def test_of_the_jobs_that_wait_the_first_is_placed(a_world):
     """Without gaps a job waits from the moment it is off its slot."""
     scenario = a_world.scenario
     slots = scenario.slots.model_copy(update={"gap": Constant(0.0)})
-    a_world = type(a_world)(scenario.model_copy(update={"slots": slots}), a_world.plan)
+    a_world = type(a_world)(scenario.model_copy(update={"slots": slots}), a_world.plans)
     _, outcome, rows = run(a_world)
     # Submitted at 0; a job that fits nowhere never waits and has no rows.
     waiting = {row.job for row in rows}
@@ -430,8 +660,8 @@ def test_the_same_scenario_and_seed_give_the_same_run(a_world):
 @given(worlds(), st.integers(5, 60), st.booleans())
 def test_neither_interval_nor_policy_changes_the_fates(a_world, interval, early):
     """Common random numbers: the k-th lease of a slot meets the same fate."""
-    plan = a_world.plan._replace(interval=interval * MINUTE, leave_early=early)
-    runs = [run(a_world)[1], run(type(a_world)(a_world.scenario, plan))[1]]
+    changed = with_plan(a_world, interval=interval * MINUTE, leave_early=early)
+    runs = [run(a_world)[1], run(changed)[1]]
     for slot in range(a_world.scenario.slots.count):
         first, second = (
             [stay.fate_age for stay in outcome.stays if stay.slot == slot] for outcome in runs

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ckptsim.engine import Engine
 from ckptsim.errors import ScenarioError
+from ckptsim.keys import TABLES
 from ckptsim.report import ready
-from ckptsim.scenario import Job, Scenario, Slots, load, profiles
+from ckptsim.scenario import Scenario, load, profiles
 from ckptsim.terminal import print_json, tell
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ VALUES = {  # flag: key, what it takes
     "--transfer": ("job.transfer", "LAW"),
     "--size": ("job.size", "SIZE"),
     "--bandwidth": ("job.bandwidth", "RATE"),
+    "--link": ("link.bandwidth", "RATE"),
     "--restart": ("job.restart", "LAW"),
     "--restart-in-place": ("job.restart_in_place", "LAW"),
     "--restart-lease": ("job.restart_lease", "LAW"),
@@ -43,6 +46,8 @@ VALUES = {  # flag: key, what it takes
     "--absence": ("slots.absence", "LAW"),
     "--slots": ("slots.count", "N"),
     "--jobs": ("job.count", "N"),
+    "--duration": ("duration", "TIME"),
+    "--warm-up": ("warm_up", "TIME"),
     "--seed": ("seed", "N"),
     "--replications": ("replications", "N"),
 }
@@ -79,6 +84,28 @@ def scenario_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set any scenario key."
     )(command)
+
+
+def engine_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --engine; `engine_from` reads it."""
+    return click.option(
+        "--engine",
+        type=click.Choice([str(engine) for engine in Engine]),
+        default=str(Engine.AUTO),
+        show_default=True,
+        help="What simulates: SimPy (virtual) or compiled code, which says the same and is faster "
+        "where there is much to do; auto decides by that.",
+    )(command)
+
+
+def engine_from(given: Mapping[str, Any]) -> Engine:
+    """The engine that was asked for."""
+    return Engine(given["engine"])
+
+
+def engine_told(engine: str) -> str:
+    """What ran, after "simulated with"."""
+    return "SimPy" if engine == Engine.VIRTUAL else "the compiled engine"
 
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,10 +159,11 @@ def argument(key: str) -> str:
 
 def descriptions() -> dict[str, str]:
     """What each scenario key means."""
-    tables: list[tuple[str, type[BaseModel]]] = [("", Scenario), ("job.", Job), ("slots.", Slots)]
+    models: dict[str, type[BaseModel]] = {"": Scenario}
+    models |= {f"{table}.": model for table, model in TABLES.items()}
     return {
         prefix + name: field.description or ""
-        for prefix, model in tables
+        for prefix, model in models.items()
         for name, field in model.model_fields.items()
     }
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ckptsim.commands import plan_pool
+from ckptsim.commands.experiment_options import experiment_options
 from ckptsim.commands.options import (
     LAWS,
     deliver,
@@ -83,6 +85,7 @@ WITHOUT_A_WAIT = (End.EVICTED, End.RESCHEDULED)  # gaps that hold no contact lea
     metavar="SHARE",
     help="How far costs and times between losses may be off for the robust interval.",
 )
+@experiment_options
 @report_options
 @scenario_options
 def command(
@@ -102,12 +105,18 @@ def command(
 
     The answer is the interval (computation between two checkpoints) that turns most slot time into
     committed work, with its price, how flat or steep it is around it, and what would change it.
+    For a pool, which has no exact answer, it is found by simulation, with its confidence.
     """
     found = inputs(paths, logs)
     evidence = learned(found.logs)
     scenario = scenario_from(found.scenario, given, from_logs(evidence, given))
     asked = asked_for(intervals) if intervals else []
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
+    if scenario.is_pool:
+        goal = aimed_at(aim, scenario)
+        plan_pool.answer(scenario, asked, goal, given, as_json=as_json, folder=folder)
+        return
+    plan_pool.refuse_given(plan_pool.OF_A_POOL, "of one job the answer is computed")
     if is_without_interval(scenario):
         without_interval(scenario, leases, as_json=as_json, folder=folder)
         return

@@ -9,13 +9,14 @@ from ckptsim.account import Account
 from ckptsim.doubt import Change, Hedge, Slack, Spread
 from ckptsim.estimate import Estimate, ratio_of
 from ckptsim.exact import Value
-from ckptsim.experiment import Progress, replicate, replicate_leases
+from ckptsim.experiment import replicate, replicate_leases
 from ckptsim.formulas import Formula, classics
 from ckptsim.ledger import Category
 from ckptsim.objective import Objective
 from ckptsim.plan import Advice, Free
 from ckptsim.policy import Policy
 from ckptsim.rules import NEVER, Row
+from ckptsim.running import Progress
 from ckptsim.scenario import describe, named
 from ckptsim.search import Cliff, worth
 from ckptsim.unequal import PlanValue
@@ -198,10 +199,10 @@ def confirmed_jobs(
 ) -> tuple[Estimate | None, int]:
     """The same of so many whole jobs, each alone."""
     alone = with_job(with_slots(world.scenario, count=1), count=1)
-    jobs = replicate(World(alone, world.plan), count, report_progress).replications
-    leases = sum(len(job.stays) for job in jobs)
+    jobs = replicate(World(alone, world.plans), count, report_progress).replications
+    leases = sum(sum(job.leases) for job in jobs)
     spent = [sum(job.ledger) for job in jobs]
-    gaps = [len(job.stays) * alone.slots.gap.mean * SECOND for job in jobs]
+    gaps = [sum(job.leases) * alone.slots.gap.mean * SECOND for job in jobs]
     work = np.array([job.ledger[Category.USEFUL] for job in jobs], np.float64)
     found = ratio_of(work, np.array(spent, np.float64) + np.array(gaps)) if leases > 1 else None
     return found, leases

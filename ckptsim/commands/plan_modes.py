@@ -22,10 +22,10 @@ from ckptsim.commands.plan_answer import (
 from ckptsim.ends import ends_of
 from ckptsim.estimate import Estimate
 from ckptsim.exact import Value
-from ckptsim.experiment import Progress
 from ckptsim.modes import WITHOUT_INTERVAL, solver_of
 from ckptsim.report import Report, settings_table
 from ckptsim.rules import Mode
+from ckptsim.running import Progress
 from ckptsim.scenario import Scenario, describe, named
 from ckptsim.search import refuse_if_endless, worth
 from ckptsim.terminal import percent, strong, table

@@ -1,22 +1,28 @@
 """`ckptsim sweep`: one or two scenario keys over ranges."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
+from ckptsim.commands.experiment_options import (
+    experiment,
+    experiment_options,
+    precision_from,
+)
+from ckptsim.commands.intervals import few_if_pool, intervals_of
 from ckptsim.commands.options import (
     LAWS,
     deliver,
+    engine_told,
     report_folder,
     report_options,
     scenario_from,
     scenario_options,
 )
-from ckptsim.commands.simulate import needed_interval
 from ckptsim.errors import ScenarioError
 from ckptsim.report import Report, settings_table
 from ckptsim.scenario import Scenario, describe
@@ -49,6 +55,7 @@ ROWS_SHOWN = 60
     metavar="N",
     help="Leases a point, for a job without end.",
 )
+@experiment_options
 @report_options
 @scenario_options
 def command(
@@ -68,23 +75,25 @@ def command(
         raise ScenarioError(f"--over: {over[0].key} twice; expected two keys that differ")
     points = [(settings, scenario_at(path, given, settings)) for settings in grid(over)]
     folder = report_folder(points[0][1].name, out, no_report=no_report, as_json=as_json)
-    with progress("sweeping", shown=not as_json) as bar:
-        frame = sweep(over, points, leases, bar)
-    deliver(
-        lambda: told(frame, over, points[0][1], len(points)),
-        lambda: document(frame, points[0][1], len(points)),
-        lambda place: write_report(frame, over, points[0][1], place),
-        as_json=as_json,
-        folder=folder,
-    )
+    precision = precision_from(given)
+    with experiment(folder, given) as means:
+        with progress("sweeping", shown=not as_json) as bar:
+            frame = sweep(over, points, leases, bar, means, precision)
+        deliver(
+            lambda: told(frame, over, points[0][1], len(points)),
+            lambda: document(frame, points[0][1], len(points)),
+            lambda place: write_report(frame, over, points[0][1], place),
+            as_json=as_json,
+            folder=folder,
+        )
 
 
 def scenario_at(path: Path | None, given: dict[str, Any], settings: Settings) -> Scenario:
     """The scenario with one point's settings on top of the flags."""
     pairs = tuple(f"{key}={value}" for key, value in settings.items())
     scenario = scenario_from(path, {**given, "settings": (*given["settings"], *pairs)})
-    needed_interval(scenario)
-    return scenario
+    intervals_of(scenario)
+    return few_if_pool(scenario)
 
 
 def document(frame: "pd.DataFrame", scenario: Scenario, asked: int) -> dict[str, Any]:
@@ -94,7 +103,7 @@ def document(frame: "pd.DataFrame", scenario: Scenario, asked: int) -> dict[str,
         "interrupted": len(frame) < asked,
         "scenario": describe(scenario),
         "seed": scenario.seed,
-        "engine": "virtual",
+        "engine": ", ".join(engines(frame)),
     }
 
 
@@ -108,7 +117,23 @@ def told(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, asked: int
         yield table(rows(frame, over)[: ROWS_SHOWN + 1])
     if len(frame) > ROWS_SHOWN:
         yield f"… and {len(frame) - ROWS_SHOWN} more: see --json or the report."
-    yield f"Means with 99 % confidence intervals; simulated with SimPy, seed {scenario.seed}."
+    if "precise" in frame and not frame["precise"].all():
+        yield f"{(~frame['precise']).sum()} of {len(frame)} points are less precise than was asked."
+    if "link_saturated" in frame and saturated(frame).any():
+        count = f"{saturated(frame).sum()} of {len(frame)}"
+        yield f"At {count} points the link is saturated: more is asked of it than it can carry."
+    ran = " and ".join(map(engine_told, engines(frame))) or "nothing"
+    yield f"Means with 99 % confidence intervals; simulated with {ran}, seed {scenario.seed}."
+
+
+def engines(frame: "pd.DataFrame") -> list[str]:
+    """What ran; the points of a sweep may differ in how much there is to do."""
+    return sorted(set(frame["engine"]), reverse=True) if len(frame) else []
+
+
+def saturated(frame: "pd.DataFrame") -> "pd.Series[bool]":
+    """At which points is the link saturated? Without a link nowhere."""
+    return frame["link_saturated"].fillna(value=False).astype(bool)
 
 
 def best_told(frame: "pd.DataFrame", over: list[Axis]) -> str:
@@ -120,16 +145,27 @@ def best_told(frame: "pd.DataFrame", over: list[Axis]) -> str:
 
 
 def rows(frame: "pd.DataFrame", over: list[Axis]) -> list[list[str]]:
-    """The points as text: settings, useful fraction, work a lease, makespan."""
-    whole_jobs = "makespan_s" in frame
+    """The points as text: settings, useful fraction, work a lease, makespan, use of the link."""
+    whole_jobs, linked = "makespan_s" in frame, "link_demand" in frame
     head = [each.key for each in over] + ["useful", "±", "committed a lease"]
     body = []
     for point in frame.to_dict(orient="records"):
         half = point["useful_fraction"] - point["useful_fraction_low"]
         cells = [shown(each, point[each.column]) for each in over]
         cells += [percent(point["useful_fraction"]), spread(half), time(point["work_per_lease_s"])]
-        body.append([*cells, time(point["makespan_s"])] if whole_jobs else cells)
-    return [[*head, "makespan"] if whole_jobs else head, *body]
+        cells += [time(point["makespan_s"])] if whole_jobs else []
+        body.append([*cells, demand(point)] if linked else cells)
+    head += ["makespan"] if whole_jobs else []
+    return [[*head, "link"] if linked else head, *body]
+
+
+def demand(point: Mapping[Any, Any]) -> str:
+    """What is asked of the link, if the point has one."""
+    found = point["link_demand"]
+    if math.isnan(found):
+        return "–"
+    told = percent(found, 0)
+    return f"{told}, saturated" if point["link_saturated"] else told
 
 
 def shown(axis: Axis, value: float | str) -> str:
@@ -144,6 +180,9 @@ def spread(half: float) -> str:
 
 
 def time(seconds: float) -> str:
+    """A time that was measured; none where no job came that far."""
+    if math.isnan(seconds):
+        return "–"
     return show(nanoseconds(seconds)) if math.isfinite(seconds) else "never"
 
 

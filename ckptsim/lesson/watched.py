@@ -6,8 +6,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from ckptsim.drivers.virtual import Row, simulate_leases
+from ckptsim.drivers.virtual import simulate_leases
 from ckptsim.lesson.step import minutes
+from ckptsim.outcome import Row
 from ckptsim.rules import Phase
 from ckptsim.scenario import Scenario
 from ckptsim.units import HOUR, MINUTE, seconds

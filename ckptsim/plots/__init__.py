@@ -11,6 +11,8 @@ from ckptsim.plots.lesson import lesson_figure
 from ckptsim.plots.looks import LOOKS
 from ckptsim.plots.makespan import makespan_figure, makespan_law_figure
 from ckptsim.plots.plan import plan_figure
+from ckptsim.plots.pool import course_figure
+from ckptsim.plots.pool_plan import pool_plan_figure
 from ckptsim.plots.style import rendered, save
 from ckptsim.plots.survival import survival_figure
 from ckptsim.plots.sweep import sweep_figure
@@ -22,6 +24,7 @@ __all__ = [
     "Moment",
     "Segment",
     "badput_figure",
+    "course_figure",
     "gantt_figure",
     "lease_figure",
     "ledger_figure",
@@ -30,6 +33,7 @@ __all__ = [
     "makespan_law_figure",
     "moments",
     "plan_figure",
+    "pool_plan_figure",
     "rendered",
     "save",
     "segments",

@@ -84,7 +84,9 @@ def layers_of(found: Sequence[Account]) -> list[Layer]:
     """From the bottom to the top: useful, the causes in their usual order, and the gap."""
     whole = np.array([account.lease_s + account.gap_s for account in found])
     spent = {
-        USEFUL if category == Category.USEFUL else look: [each.spent_s[category] for each in found]
+        USEFUL if category == Category.USEFUL else look: [
+            each.spent_s.get(category, 0.0) for each in found
+        ]
         for category, look in LOOKS.items()
     }
     spent[GAP] = [account.gap_s for account in found]

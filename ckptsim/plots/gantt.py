@@ -8,8 +8,8 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ckptsim.drivers.virtual import Row
 from ckptsim.ledger import Category
+from ckptsim.outcome import Row
 from ckptsim.plots.looks import LOOKS, keys, paint
 from ckptsim.plots.style import (
     BLACK,
@@ -43,11 +43,17 @@ ENDINGS = {
 COMPLETION = ("end: completed", "P", GREEN)
 LEASES_SHOWN = 4  # a slot, as the picture's length unless the caller says otherwise
 ROOMY = 12  # with no more slots than this, marks have room
+SLOTS_DRAWN = 50
 TALLEST = 4.8  # inches of slots
 
 
-def gantt_figure(rows: Sequence[Row], slots: int, until: int | None = None) -> Figure:
-    """What each slot did when, from the trace of one replication, up to `until` (ns)."""
+def gantt_figure(rows: Sequence[Row], every: int, until: int | None = None) -> Figure:
+    """What each slot did when, from the trace of one replication, up to `until` (ns).
+
+    Of very many slots, `every` one of them in number, the first are drawn.
+    """
+    slots = min(every, SLOTS_DRAWN)
+    rows = [row for row in rows if row.slot < slots] if slots < every else rows
     with styled():
         figure, (axes,) = sheet(min(TALLEST, 0.55 + 0.5 * slots) + 2.1)
         until = until or first_leases(rows, slots)
@@ -65,7 +71,7 @@ def gantt_figure(rows: Sequence[Row], slots: int, until: int | None = None) -> F
         categories = {segment.category for segment in shown}
         handles = [*keys(c for c in LOOKS if c in categories), *marks_of(seen)]
         figure.legend(handles=handles, loc="lower center", borderaxespad=0, ncols=4)
-        return finish(figure, *gantt_finding(shown, until, slots))
+        return finish(figure, *gantt_finding(shown, until, slots, every))
 
 
 def bar(slots: int) -> float:
@@ -152,11 +158,12 @@ def slot_axis(axes: Axes, slots: int) -> None:
     axes.set_ylabel("Slot (number)")
 
 
-def gantt_finding(shown: Sequence[Segment], until: int, slots: int) -> tuple[str, str]:
+def gantt_finding(shown: Sequence[Segment], until: int, slots: int, every: int) -> tuple[str, str]:
     """The share of slot time that is useful in what is shown."""
     length = sum(segment.end - segment.start for segment in shown)
     useful = sum(s.end - s.start for s in shown if s.category == Category.USEFUL)
     part = percent(useful / max(length, 1))
     named = "one slot" if slots == 1 else f"{slots:,} slots"
+    named = named if slots == every else f"the first {slots:,} of {every:,} slots"
     title = f"In the first {rough(until)}, {part} of slot time became committed work"
     return title, f"{named}; white: no job on the slot"

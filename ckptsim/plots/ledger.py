@@ -16,11 +16,14 @@ LEDGER_BAR = 0.5  # of the distance between two ledgers, with room for what is w
 ROOM_FOR_NUMBER = 0.055  # of an axis: narrower pieces have their numbers below the bar
 HOURS_FROM = 10 * HOUR
 BELOW_LETTERS = 78  # in a line below the bar
-WASTE = [category for category in LOOKS if category != Category.USEFUL]
+WASTE = [category for category in LOOKS if category not in (Category.USEFUL, Category.PENDING)]
 
 
-def ledger_figure(shares: Mapping[str, Sequence[int]]) -> Figure:
-    """Where slot time went, one bar a ledger: the whole, and what was not useful enlarged."""
+def ledger_figure(shares: Mapping[str, Sequence[int]], of: str = "with") -> Figure:
+    """Where slot time went, one bar a ledger: the whole, and what was not useful enlarged.
+
+    `of` is what the ledgers' names come after: useful *with* an interval, *in the class* so and so.
+    """
     assert shares
     with styled():
         figure, (whole, wasted) = sheet(2.4 + 0.72 * len(shares), (1, 2.1))
@@ -33,7 +36,7 @@ def ledger_figure(shares: Mapping[str, Sequence[int]]) -> Figure:
         wasted.set_xlim(0, 100 * scale)
         name_bars(whole, wasted, list(shares))
         add_legend(figure, keys(used(shares.values())))
-        return finish(figure, ledger_finding(shares), slot_hours(shares))
+        return finish(figure, ledger_finding(shares, of), slot_hours(shares))
 
 
 def name_bars(whole: Axes, wasted: Axes, names: Sequence[str]) -> None:
@@ -106,12 +109,12 @@ def used(ledgers: Iterable[Sequence[int]]) -> list[Category]:
     return [category for category in LOOKS if any(found[category] for found in books)]
 
 
-def ledger_finding(shares: Mapping[str, Sequence[int]]) -> str:
+def ledger_finding(shares: Mapping[str, Sequence[int]], of: str) -> str:
     best = max(shares, key=lambda label: share(shares[label], Category.USEFUL))
     useful = percent(share(shares[best], Category.USEFUL))
     if len(shares) == 1:
         return f"{useful} of slot time became committed work"
-    return f"Most slot time is useful with {best}: {useful}"
+    return f"Most slot time is useful {of} {best}: {useful}"
 
 
 def slot_hours(shares: Mapping[str, Sequence[int]]) -> str:

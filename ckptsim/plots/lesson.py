@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ckptsim.drivers.virtual import Row
 from ckptsim.ledger import LOST
+from ckptsim.outcome import Row
 from ckptsim.plots.gantt import draw_segments
 from ckptsim.plots.looks import LOOKS, keys
 from ckptsim.plots.style import GREY, add_legend, finish, sheet, styled

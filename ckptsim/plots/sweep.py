@@ -8,17 +8,20 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from ckptsim.plots.style import (
+    BLACK,
     BLUE,
     SKY,
     UNBROKEN,
     VERMILION,
     Floats,
+    add_legend,
     finish,
     mark_style,
     percent,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CELLS_PRINTED = 150
+SATURATED = "link_saturated"
 COUNTS = ("count", "seed", "replications")  # keys of the scenario that are numbers, not times
 
 
@@ -95,10 +99,13 @@ def sweep_figure(
         figure, (axes,) = sheet(4.8)
         if len(keys) == 1:
             draw_line(axes, frame, Scale(keys[0]), Scale(measure))
-            figure.legend(loc="lower center", ncols=3, borderaxespad=0)
+            figure.legend(loc="lower center", ncols=4, borderaxespad=0)
         else:
             image = draw_map(axes, frame, Scale(keys[0]), Scale(keys[1]), Scale(measure))
             figure.colorbar(image, ax=axes, label=Scale(measure).label, pad=0.02)
+            marks = mark_saturated(axes, frame, Scale(keys[0]), Scale(keys[1]))
+            if marks:
+                add_legend(figure, marks)
         return finish(figure, sweep_finding(frame, keys, Scale(measure)))
 
 
@@ -130,6 +137,10 @@ def draw_line(axes: Axes, frame: "pd.DataFrame", key: Scale, scale: Scale) -> No
     heights = scale.drawn(rows[scale.column])
     name = scale.name.lower()
     axes.plot(at, heights, "o-", color=BLUE, markersize=4, linewidth=1.6, label=name)
+    if SATURATED in frame:
+        over = rows[SATURATED].fillna(value=False).to_numpy(dtype=bool)
+        around: dict[str, Any] = {"marker": "s", "markersize": 9, "fillstyle": "none"}
+        axes.plot(at[over], heights[over], color=BLACK, ls="", label="link saturated", **around)
     best = scale.best(rows[scale.column])
     if best is not None:
         style = mark_style("*", VERMILION, 14)
@@ -177,6 +188,21 @@ def draw_map(
         style: dict[str, Any] = {"fill": False, "edgecolor": VERMILION, "linewidth": 3}
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, clip_on=False, **style))
     return image
+
+
+def mark_saturated(axes: Axes, frame: "pd.DataFrame", across: Scale, up: Scale) -> list[Artist]:
+    """A dotted frame within each cell at which the link is saturated; what the legend says."""
+    if SATURATED not in frame:
+        return []
+    columns, rows = settings(frame, across), settings(frame, up)
+    found = frame[frame[SATURATED].fillna(value=False).astype(bool)]
+    for row, column in zip(found[up.column], found[across.column], strict=True):
+        corner = columns.index(column) - 0.42, rows.index(row) - 0.42
+        for color, style, width in (("white", "-", 3.0), (BLACK, ":", 1.6)):
+            look: dict[str, Any] = {"edgecolor": color, "linestyle": style, "linewidth": width}
+            axes.add_patch(Rectangle(corner, 0.84, 0.84, fill=False, **look))
+    key = Patch(facecolor="white", edgecolor=BLACK, linestyle=":", label="link saturated")
+    return [key] if len(found) else []
 
 
 def name_places(axes: Axes, key: Scale, found: Sequence[float | str], *, vertical: bool) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
-from ckptsim.drivers.virtual import Row
 from ckptsim.ledger import Category, category_of, cause_of
+from ckptsim.outcome import Row
 from ckptsim.rules import Event, Phase, ending, on_slot
 
 
@@ -52,19 +53,18 @@ def segments_of(lease: Sequence[Row]) -> Iterator[Segment]:
     checkpoint still waits to be sent.
     """
     blocks: list[tuple[int, int]] = []
+    held: list[float] = []  # the unsaved work with each block
     for before, after in pairwise(lease):
         if before.phase == Phase.COMPUTING:
             blocks.append((before.time, after.time))
+            held.append(after.unsaved if after.unsaved > before.unsaved else inf)
         else:
             yield Segment(after.slot, after.job, before.time, after.time, category_of(before.phase))
         committed = after.saved > before.saved
-        while blocks and (committed or computed(blocks) > after.unsaved):
+        while blocks and (committed or held[-1] > after.unsaved):
+            held.pop()
             category = Category.USEFUL if committed else cause_of(after.event)
             yield Segment(after.slot, after.job, *blocks.pop(), category)
-
-
-def computed(blocks: Sequence[tuple[int, int]]) -> int:
-    return sum(end - start for start, end in blocks)
 
 
 def moments(rows: Iterable[Row]) -> list[Moment]:

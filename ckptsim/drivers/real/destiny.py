@@ -16,7 +16,7 @@ from ckptsim.units import SECOND
 if TYPE_CHECKING:
     from ckptsim.drivers.real.accesspoint import AccessPoint
     from ckptsim.drivers.real.fates import Fates
-    from ckptsim.world import Fate
+    from ckptsim.pool import Fate
 
 
 class Destiny:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ckptsim.drivers.real.settings import POLICY, Settings, machine
+from ckptsim.pool import Fate
 from ckptsim.rules import NEVER, Costs
 from ckptsim.scenario import Scenario, load
 from ckptsim.units import SECOND
-from ckptsim.world import Fate, World, world_of
+from ckptsim.world import World, world_of
 
 REPLICATION = 0
 
