@@ -20,7 +20,7 @@ check-long: .venv/ready  ## the slow tests; see tests/README.md for the last rec
 	$(BIN)/pytest -n auto -m slow
 
 bench: .venv/ready  ## speed, as ratios; writes reports/bench.md
-	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench
 
 bench-pool: .venv/ready  ## what a pool of real processes costs; writes reports/bench-pool.md
 	$(BIN)/python tests/bench_pool.py
