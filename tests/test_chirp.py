@@ -640,11 +640,13 @@ def test_a_folder_exchanged_for_a_link_leads_nowhere(around):
     thread = threading.Thread(target=exchange)
     thread.start()
     try:
-        for _ in range(3000):
+        for attempt in range(1_000_000):
             try:
                 outcomes.add(os.close(folder.open("d/secret", os.O_RDONLY)))
             except OSError as error:
                 outcomes.add(error.errno)
+            if attempt >= 3000 and errno.EACCES in outcomes:  # on a busy machine it takes longer
+                break
     finally:
         stop.set()
         thread.join()
