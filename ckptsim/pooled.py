@@ -138,9 +138,10 @@ class Pooled:
     @cached_property
     def link(self) -> Traffic | None:
         """None without one."""
-        world, course = self.results.world, self.course
+        world = self.results.world
         if world.scenario.link is None:
             return None
+        course = self.course
         moving = float((course.sums[Measure.LINK_BUSY] * course.measured).sum()) / SECOND
         return Traffic(
             saturation.demand(world),
