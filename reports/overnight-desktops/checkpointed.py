@@ -26,8 +26,8 @@ BY_AGE = False  # True: as long as the table says for the age of the lease, one 
 TABLE = [
     # If computing begins at this age (in seconds), compute so many seconds, changing evenly to so
     # many at the next row's age; None: to the end, no further checkpoint would come through.
-    (60.0, 16664.875, 16664.875),
-    (8572.437, 8193.003, 8193.003),
+    (60.0, 16664.876, 16664.876),
+    (8572.438, 8193.003, 8193.003),
     (21181.377, 5792.125, 5792.125),
     (28353.941, 4629.997, 4629.997),
     (33685.002, None, None),
