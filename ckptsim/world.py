@@ -22,6 +22,7 @@ from ckptsim.rules import (
 )
 from ckptsim.scenario import Job, Scenario, Slots
 from ckptsim.units import LONGEST, SECOND, nanoseconds
+from ckptsim.variation import with_job, with_slots
 
 GOLDEN = (sqrt(5) - 1) / 2
 """Its multiples, less the whole part, lie about evenly however many are taken, from wherever."""
@@ -220,12 +221,13 @@ class World:
         return map(Costs, *streams)
 
     def without_end(self) -> "World":
-        """The same with jobs that never complete and are never given up."""
+        """One of its jobs on one of its slots, which never completes and is never given up."""
         endless = (
             plan._replace(work=NEVER, lease_longest=NEVER, fruitless_max=NEVER)
             for plan in self.plans
         )
-        return World(self.scenario, tuple(endless))
+        alone = with_slots(with_job(self.scenario, count=1), count=1)
+        return World(alone, tuple(endless))
 
     def _stream(self, law: Law, replication: int, who: int, purpose: Purpose) -> Iterator[int]:
         return times(law, self.scenario.seed, replication, who, purpose)

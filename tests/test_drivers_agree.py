@@ -15,7 +15,7 @@ from random_worlds import random_world
 from ckptsim.drivers import virtual
 from ckptsim.drivers.compiled import driver
 from ckptsim.scenario import describe, load
-from ckptsim.units import DAY
+from ckptsim.units import DAY, HOUR
 from ckptsim.world import world_of
 
 REPLICATION = 3
@@ -99,6 +99,17 @@ def test_leases_agree(seed):
     again = driver.simulate_leases(world, REPLICATION, 200, found.append)
     assert expected == found
     assert replace(outcome, gauge=None) == replace(again, gauge=None)
+
+
+def test_leases_are_those_of_one_job_on_one_slot_however_many_there_are():
+    """While its slot is away the job waits, in both drivers, though others are free."""
+    given = {"slots.count": 3, "job.count": 2, "job.interval": "1h", "slots.limit": "3h"}
+    scenario = load(None, {**given, "slots.absence": "30min"})
+    world = world_of(scenario, scenario.job.interval)
+    for a_driver in (virtual, driver):
+        stays = a_driver.simulate_leases(world, 0, 3).stays
+        found = [(stay.slot, stay.job, stay.start / HOUR, stay.end / HOUR) for stay in stays]
+        assert found == [(0, 0, 0, 3), (0, 0, 3.5, 6.5), (0, 0, 7, 10)]
 
 
 WITHOUT_COMPILER = """
