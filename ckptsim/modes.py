@@ -30,9 +30,6 @@ from ckptsim.variation import with_job, with_slots
 PLAIN = (Mode.EXIT_CODE, Mode.EXIT_SIGNAL, Mode.MANUAL, Mode.EARLY_EXIT)
 """The modes in which computing goes on for an interval, and then all is transferred."""
 
-WITHOUT_INTERVAL = (Mode.DELAYED_SIGNAL, Mode.NONE)
-"""The modes in which there is no interval to choose."""
-
 SAVES_WHEN_TOLD = (Mode.DELAYED, Mode.DELAYED_SIGNAL)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from ckptsim.errors import ScenarioError
 from ckptsim.lifetimes import Constant
-from ckptsim.modes import WITHOUT_INTERVAL
 from ckptsim.pool_bound import bounds_of, expected_at_once, intervals_of
+from ckptsim.rules import WITHOUT_INTERVAL
 from ckptsim.saturation import demand
 from ckptsim.scenario import Job, Queue, Scenario, Slots
 from ckptsim.search import Search

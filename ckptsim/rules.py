@@ -45,7 +45,7 @@ from math import ceil
 from typing import NamedTuple
 
 NEVER = 2**62
-"""A time that does not come: 146 years. Sums of two still fit into 64 bits."""
+"""A time that does not come: 146 years. With any other time added it still fits into 64 bits."""
 
 CENTURY = 36_525 * 86_400 * 10**9
 """A job not done by then is given up, so that no time runs over what 64 bits can hold."""
@@ -65,6 +65,10 @@ class Mode(IntEnum):
     DELAYED = 5  # its checkpoints stay in the sandbox until the slot is lost (C22)
     DELAYED_SIGNAL = 6  # it writes one only then, told by the soft kill (C21, C27)
     NONE = 7
+
+
+WITHOUT_INTERVAL = (Mode.DELAYED_SIGNAL, Mode.NONE)
+"""The modes in which there is no interval to choose."""
 
 
 class Phase(IntEnum):

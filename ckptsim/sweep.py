@@ -11,9 +11,9 @@ from ckptsim import units
 from ckptsim.engine import Engine
 from ckptsim.errors import ScenarioError
 from ckptsim.lawtext import split_at_commas
-from ckptsim.modes import WITHOUT_INTERVAL
 from ckptsim.precision import Precision, is_precise, measured
 from ckptsim.ranges import is_range, times
+from ckptsim.rules import WITHOUT_INTERVAL
 from ckptsim.running import Means, Progress, finished, one_by_one
 from ckptsim.scenario import Job, Scenario
 from ckptsim.summary import Summary

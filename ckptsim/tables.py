@@ -32,7 +32,7 @@ from ckptsim.fields import (
     named,
 )
 from ckptsim.lifetimes import Constant, Law, Never
-from ckptsim.rules import Mode
+from ckptsim.rules import WITHOUT_INTERVAL, Mode
 from ckptsim.traces import ArrivalTimes, Availability
 
 _STEPS_MAX = 2_000
@@ -211,12 +211,14 @@ class Job(Table):
             )
         return found
 
-    @field_validator("last_checkpoint", "leave_early")
+    @field_validator("last_checkpoint", "leave_early", "stagger")
     @classmethod
     def _of_effect(cls, found: bool, info: ValidationInfo) -> bool:
         mode = info.data.get("mode")
         if found and info.field_name == "last_checkpoint" and mode == Mode.NONE:
             refuse("has no effect with the mode 'none': such a job writes no checkpoint at all")
+        if found and info.field_name == "stagger" and mode in WITHOUT_INTERVAL:
+            refuse(f"has no effect with the mode {named(mode)!r}: there is no interval to shift")
         if found and info.field_name == "leave_early" and mode in _KEEPS_ITS_SLOT:
             refuse(
                 f"has no effect with the mode {named(mode)!r}: a job has to have a checkpoint "

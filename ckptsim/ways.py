@@ -10,8 +10,8 @@ from ckptsim.errors import ScenarioError
 from ckptsim.exact import Solver, Value
 from ckptsim.lifetimes import Constant
 from ckptsim.makespan import Whole, value_of
-from ckptsim.modes import SAVES_WHEN_TOLD, WITHOUT_INTERVAL, refuse_without_answer, solver_of
-from ckptsim.rules import Mode
+from ckptsim.modes import SAVES_WHEN_TOLD, refuse_without_answer, solver_of
+from ckptsim.rules import WITHOUT_INTERVAL, Mode
 from ckptsim.scenario import Scenario
 from ckptsim.search import Search, refuse_if_endless, worth
 from ckptsim.sums import CELLS_COARSE, is_certain

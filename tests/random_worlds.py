@@ -80,7 +80,8 @@ def job_of(draw, linked, stepped):
     if mode not in ("none", "delayed", "delayed signal"):
         given["leave_early"] = draw.maybe(0.3)
     given |= {"priority": draw.random.randint(-2, 2)} if draw.maybe(0.5) else {}
-    given |= {"stagger": True} if draw.maybe(0.3) else {}
+    staggered = draw.maybe(0.3) and mode not in ("none", "delayed signal")
+    given |= {"stagger": True} if staggered else {}
     return given | arrivals_of(draw, given["count"])
 
 

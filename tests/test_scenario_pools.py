@@ -41,12 +41,12 @@ interval = "2h"
 priority = -3
 user = "bob.b"
 restart_lease = "5min"
+stagger = "yes"
 arrivals = "exponential(mean=1h)"
 [classes.silverton]
 mode = "none"
 size = "none"
 input_size = "500 MB"
-stagger = "yes"
 [slots]
 limit = "12h"
 [kinds.desktops]
@@ -119,10 +119,11 @@ def test_a_pool_is_read_as_it_says(platform):
             "lap": Job(
                 **{**over, "interval": 2 * HOUR, "user": "bob.b"},
                 priority=-3,
+                stagger=True,
                 restart_lease=Constant(300),
                 arrivals=Exponential(3600),
             ),
-            "silverton": Job(**shared, mode=Mode.NONE, input_size=GB // 2, stagger=True),
+            "silverton": Job(**shared, mode=Mode.NONE, input_size=GB // 2),
         },
         kinds={"desktops": desktops, "servers": servers},
         domains={
@@ -737,12 +738,12 @@ def test_a_class_is_described_by_what_is_its_own(platform):
             "restart_lease": "5min",
             "user": "bob.b",
             "priority": -3,
+            "stagger": True,
             "arrivals": "exponential(mean=1h)",
         },
         "silverton": {
             "mode": "none",
             "input_size": "500MB",
-            "stagger": True,
             "size": "none",
         },
     }

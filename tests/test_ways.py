@@ -109,6 +109,10 @@ def test_a_job_in_steps_of_its_own_is_compared_in_the_modes_that_heed_them():
             r"job\.last_checkpoint: has no effect with the mode 'none'",
         ),
         (
+            {"job.mode": "delayed signal", "job.stagger": "yes"},
+            r"job\.stagger: has no effect with the mode 'delayed signal': there is no interval",
+        ),
+        (
             {"job.mode": "periodic signal", "job.step": "10min"},
             r"job\.step: given with the mode 'periodic signal'",
         ),

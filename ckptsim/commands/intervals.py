@@ -1,7 +1,7 @@
 """What simulate and sweep need of a scenario besides what the door asks for."""
 
 from ckptsim.errors import ScenarioError
-from ckptsim.modes import WITHOUT_INTERVAL
+from ckptsim.rules import WITHOUT_INTERVAL
 from ckptsim.scenario import Job, Scenario
 from ckptsim.units import LONGEST
 

@@ -22,9 +22,9 @@ from ckptsim.commands.plan_answer import (
 from ckptsim.ends import ends_of
 from ckptsim.estimate import Estimate
 from ckptsim.exact import Value
-from ckptsim.modes import WITHOUT_INTERVAL, solver_of
+from ckptsim.modes import solver_of
 from ckptsim.report import Report, settings_table
-from ckptsim.rules import Mode
+from ckptsim.rules import WITHOUT_INTERVAL, Mode
 from ckptsim.running import Progress
 from ckptsim.scenario import Scenario, describe, named
 from ckptsim.search import refuse_if_endless, worth

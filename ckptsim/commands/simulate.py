@@ -26,9 +26,8 @@ from ckptsim.commands.simulate_told import told, write_report
 from ckptsim.commands.trace import UNTRACED, trace_frame, trace_writer, traced
 from ckptsim.errors import ScenarioError
 from ckptsim.lawtext import read_text
-from ckptsim.modes import WITHOUT_INTERVAL
 from ckptsim.precision import measured
-from ckptsim.rules import Mode
+from ckptsim.rules import WITHOUT_INTERVAL, Mode
 from ckptsim.scenario import Scenario, describe, named
 from ckptsim.search import refuse_if_endless
 from ckptsim.terminal import progress

@@ -23,12 +23,11 @@ from ckptsim.estimate import Estimate
 from ckptsim.gauge import Measure
 from ckptsim.htcondor.leases import counted
 from ckptsim.ledger_shown import ledger_frame, ledger_rows
-from ckptsim.modes import WITHOUT_INTERVAL
 from ckptsim.pieces import classes_of
 from ckptsim.pooled import Pooled, jobs_counted
 from ckptsim.precision import Precision
 from ckptsim.report import Report, settings_table
-from ckptsim.rules import Mode, lease_least, submitted
+from ckptsim.rules import WITHOUT_INTERVAL, Mode, lease_least, submitted
 from ckptsim.scenario import describe
 from ckptsim.summary import Summary
 from ckptsim.terminal import percent, strong, table
