@@ -9,6 +9,7 @@ from math import inf
 
 from ckptsim.outcome import Outcome, Row
 from ckptsim.rules import NEVER
+from ckptsim.units import seconds
 from ckptsim.world import World
 
 Record = Callable[[Row], object]
@@ -50,9 +51,9 @@ def events_of(world: World) -> float:
 def events_of_lease(world: World) -> float:
     """About how many events a lease has."""
     slots = world.kinds[0]
-    limit = inf if slots.limit is None else slots.limit / 1e9
+    limit = inf if slots.limit is None else seconds(slots.limit)
     lasts = min(limit, slots.evictions.mean, slots.power_failures.mean)
-    return EVENTS_A_LEASE + EVENTS_A_BLOCK * min(lasts * 1e9 / world.plan.interval, 1e6)
+    return EVENTS_A_LEASE + EVENTS_A_BLOCK * min(lasts / seconds(world.plan.interval), 1e6)
 
 
 def simulate(

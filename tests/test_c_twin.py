@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from test_theory import S1 as S1_BUT_FOR_ITS_INTERVAL
 
 from ckptsim.drivers.compiled import chain, driver
 from ckptsim.ledger import Category
@@ -14,18 +15,7 @@ from ckptsim.world import world_of
 SOURCE = Path(__file__).parent / "twin" / "s1.c"
 SEED, FIRST, JOBS = 20_250_611, 17, 5_000
 BUILD = ("-O3", "-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror")
-S1 = {
-    "job.work": "24h",
-    "job.interval": "84min",
-    "job.write": "5min",
-    "job.restart_lease": "2min",
-    "job.cold_start": "2min",
-    "slots.limit": "6h",
-    "slots.evictions": "8h",
-    "slots.gap": "exponential(mean=10min)",
-    "slots.first_gap": "yes",
-    "seed": SEED,
-}
+S1 = {**S1_BUT_FOR_ITS_INTERVAL, "job.interval": "84min", "seed": SEED}
 
 
 def of_c(folder: Path) -> dict[str, int]:

@@ -15,6 +15,13 @@ from ckptsim.running import Means
 from ckptsim.summary import Summary
 from ckptsim.terminal import percent
 
+FLAGS_OF_EXPERIMENTS = {
+    "engine": "--engine",
+    "precision": "--precision",
+    "replications_max": "--replications-max",
+    "cluster": "--cluster",
+    "workers": "--workers",
+}
 EXPECTED = "expected a share of the mean, for example --precision 1%"
 
 

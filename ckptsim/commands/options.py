@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ckptsim.engine import Engine
 from ckptsim.errors import ScenarioError
@@ -195,6 +196,14 @@ def settings(pairs: Iterable[str]) -> dict[str, object]:
             )
         found[key.strip()] = value.strip()
     return found
+
+
+def refuse_given(names: Mapping[str, str], why: str) -> None:
+    """Refuse flags that would have no effect."""
+    context = click.get_current_context()
+    for name, flag in names.items():
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            raise ScenarioError(f"{flag}: has no effect here: {why}")
 
 
 def by_flag(message: str, given: set[str]) -> str:

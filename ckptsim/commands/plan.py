@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ckptsim.commands import plan_pool
-from ckptsim.commands.experiment_options import experiment_options
+from ckptsim.commands.experiment_options import FLAGS_OF_EXPERIMENTS, experiment_options
 from ckptsim.commands.options import (
     LAWS,
     deliver,
     inputs,
+    refuse_given,
     report_folder,
     report_options,
     scenario_from,
@@ -113,10 +113,12 @@ def command(
     asked = asked_for(intervals) if intervals else []
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
     if scenario.is_pool:
+        from ckptsim.commands import plan_pool
+
         goal = aimed_at(aim, scenario)
         plan_pool.answer(scenario, asked, goal, given, as_json=as_json, folder=folder)
         return
-    plan_pool.refuse_given(plan_pool.OF_A_POOL, "of one job the answer is computed")
+    refuse_given(FLAGS_OF_EXPERIMENTS, "of one job the answer is computed")
     if is_without_interval(scenario):
         without_interval(scenario, leases, as_json=as_json, folder=folder)
         return

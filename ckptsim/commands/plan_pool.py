@@ -4,12 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-from click.core import ParameterSource
-
 from ckptsim.bound import Bound
 from ckptsim.commands.experiment_options import experiment, share
-from ckptsim.commands.options import deliver, engine_told
+from ckptsim.commands.options import deliver, engine_told, refuse_given
 from ckptsim.errors import ScenarioError
 from ckptsim.estimate import Estimate
 from ckptsim.objective import Kind, Objective
@@ -28,13 +25,6 @@ if TYPE_CHECKING:
 
 AIMS = {Kind.USEFUL: Aim.USEFUL, Kind.MAKESPAN: Aim.MAKESPAN}
 OF_ONE_JOB = {"leases": "--confirm", "margin": "--within", "band": "--band"}
-OF_A_POOL = {
-    "engine": "--engine",
-    "precision": "--precision",
-    "replications_max": "--replications-max",
-    "cluster": "--cluster",
-    "workers": "--workers",
-}
 FEWEST = 3
 TOLD = 12  # intervals in a sentence
 NAMES = {"present": "the present intervals", "per class": "an interval for each class"}
@@ -62,14 +52,6 @@ def answer(
             as_json=as_json,
             folder=folder,
         )
-
-
-def refuse_given(names: Mapping[str, str], why: str) -> None:
-    """Refuse flags that would have no effect."""
-    context = click.get_current_context()
-    for name, flag in names.items():
-        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
-            raise ScenarioError(f"{flag}: has no effect here: {why}")
 
 
 def aimed(objective: Objective) -> Aim:
