@@ -60,10 +60,16 @@ def least(tree: Sequence[Number]) -> Number:
 
 def leaf_of_least(tree: Sequence[Number], base: int) -> int:
     """The lowest leaf that has it."""
-    number, node = tree[1], 1
+    node = 1
     while node < base:
-        first = node << 3 & EIGHTS
-        for child in range(7, -1, -1):  # all of them: a guess where to stop takes longer
-            if tree[first + child] == number:
-                node = first + child
+        node = least_child(tree, node)
     return node - base
+
+
+def least_child(tree: Sequence[Number], node: int) -> int:
+    """The lowest of a node's children that has the node's number."""
+    number, first, found = tree[node], node << 3 & EIGHTS, node
+    for child in range(7, -1, -1):  # all of them: a guess where to stop takes longer
+        if tree[first + child] == number:
+            found = first + child
+    return found

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ckptsim import gauge, heaps, ledger, link, minima, outages, pool
 from ckptsim.chance import nanoseconds_of, quantile
+from ckptsim.drivers.compiled.fetching import fetch
 from ckptsim.drivers.compiled.given import UNSURE, phase_of, set_cost, set_lease
 from ckptsim.drivers.compiled.jit import BORROWING, INLINED, borrowing, inlined, inner, register
 from ckptsim.drivers.compiled.lending import lend
@@ -39,12 +40,13 @@ for module in (heaps, minima, outages, gauge):
     register(module, options=BORROWING)
 
 NOBODY = -1
-NOW, EVENTS, END, MARKS_DONE, ROWS, STAYS, TURNS, MATCHING = range(8)
+NOW, EVENTS, END, MARKS_DONE, ROWS, STAYS, TURNS, AHEAD = range(8)
 """Places in `Crowd.numbers`."""
 
 LINK = 0
 FIRST_SLOT = 1
 EVICTION, POWER_FAILURE, ABSENCE = range(3)
+NEAR_THE_ROOT = 2 * 64  # the number of the first node after those two steps from it
 ASIDE = 2**61
 EVENTS_SET_ASIDE = 256  # so many phases of months may end before 64 bits are full
 COSTS = 6
@@ -93,7 +95,6 @@ class Crowd(NamedTuple):
     turns: Any  # records: what happens now, on which slot, in order
     guests: Any  # records, by slot: the job there, and its lease
     costs: Any  # records, by slot, where there is chance in them
-    fates_drawn: Any  # by slot
     outages_drawn: Any  # by domain
     jobs: Any  # records, by job: what it is while it is off the slots
     makespans: Any  # by job; NEVER where it has not completed
@@ -213,7 +214,47 @@ def go_on(crowd: Crowd, events: int) -> bool:
             advance(crowd, crowd.turns[turn].slot, crowd.turns[turn].event, now)
             turn += 1
         crowd.numbers[TURNS] = 0
+        look_ahead(crowd, leaf)
     return True
+
+
+@inlined
+def look_ahead(crowd: Crowd, leaf: int) -> None:
+    """Fetch what will be wanted soon: after a transfer, whose is over next; else see below."""
+    if leaf == LINK:
+        fetch(crowd.guests, link.slot_of_next_end(crowd.link))
+        return
+    fetch_slot(crowd, crowd.numbers[AHEAD])
+    crowd.numbers[AHEAD] = parent_of_next(crowd, leaf)
+
+
+@inlined
+def parent_of_next(crowd: Crowd, leaf: int) -> int:
+    """Of the leaves that share a node near the root with this one, the next one's parent.
+
+    Its children are fetched, which tell the leaf; so that is known when the event after this one
+    comes, and what lies at its slot is there when its own does, some dozen events later.
+    """
+    tree, base = crowd.calendar, crowd.calendar_base
+    node = base + leaf
+    while node >= min(NEAR_THE_ROOT, base >> 2):
+        node = node >> 3
+    while node < base >> 3:
+        node = minima.least_child(tree, node)
+    fetch(tree, node << 3)
+    return node
+
+
+@inlined
+def fetch_slot(crowd: Crowd, parent: int) -> None:
+    """Fetch what lies at the slot whose event is next of those below a node of the calendar."""
+    if parent > 0:
+        leaf = minima.least_child(crowd.calendar, parent) - crowd.calendar_base
+        slot = leaf - FIRST_SLOT
+        if 0 <= slot < len(crowd.kind_of):
+            fetch(crowd.guests, slot)
+            fetch(crowd.link.bytes, slot)
+            fetch(crowd.link.ends, crowd.link.base + slot)
 
 
 @inner
@@ -466,8 +507,9 @@ def place(crowd: Crowd, number: int, slot: int, now: int) -> None:
 @inner
 def begin_lease(crowd: Crowd, slot: int, number: int, now: int) -> None:
     """The fate of the lease, drawn, and as instants."""
-    guest, kind, n = crowd.guests[slot], crowd.kind_of[slot], crowd.fates_drawn[slot]
-    crowd.fates_drawn[slot] = n + 1
+    guest, kind = crowd.guests[slot], crowd.kind_of[slot]
+    n = guest.fates_drawn
+    guest.fates_drawn = n + 1
     fate = Fate(
         crowd.limits[kind],
         draw(crowd, crowd.fate_laws, 3 * kind + EVICTION, slot, n),

@@ -1,6 +1,6 @@
 """The fast driver: what the SimPy driver says of a world, said some hundred times sooner."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,16 @@ from ckptsim.drivers.compiled.crowd import Chances, Crowd
 from ckptsim.drivers.compiled.given import (
     FATE_PURPOSES,
     UNSURE,
+    Room,
     arrays_of,
     fate_laws,
     laws_of,
+    packed,
     plan_records,
     record_of,
     record_type,
     records,
+    room_of,
     sure_time,
 )
 from ckptsim.drivers.compiled.jit import announce
@@ -42,8 +45,6 @@ ROWS_FIRST = 1 << 14
 
 Record = Callable[[Row], object]
 
-LINE = 64  # bytes of the processor's cache that come and go together
-
 
 def integer_fields(names: str) -> list[tuple[str, type]]:
     return [(name, np.int64) for name in names.split()]
@@ -56,7 +57,7 @@ GUEST = record_type(
             "phase since until saved unsaved checkpoints fruitless written"
         ),
         ("lease", record_of(chains.OPEN).dtype),
-        *integer_fields("start saved_before checkpoints_before eviction absence age unused"),
+        *integer_fields("start saved_before checkpoints_before eviction absence age fates_drawn"),
     )
 )
 WAITING = record_type(
@@ -214,7 +215,7 @@ def crowd_of(world: World, replication: int, stay_room: int, row_room: int) -> C
     marks, leaves = len(world.marks), slots + 4
     staggered = any(job.stagger for job in world.classes)
     numbers = np.zeros(8, np.int64)
-    return Crowd(
+    crowd = Crowd(
         seed=scenario.seed,
         replication=replication,
         codes=codes,
@@ -226,8 +227,8 @@ def crowd_of(world: World, replication: int, stay_room: int, row_room: int) -> C
         chancy=(chances[1].sure == UNSURE).reshape(len(world.classes), -1).any(1),
         gap_law=chances[2],
         domain_laws=chances[3],
-        class_of=np.repeat(np.arange(len(world.classes)), [job.count for job in world.classes]),
-        kind_of=np.repeat(np.arange(len(world.kinds)), [kind.count for kind in world.kinds]),
+        class_of=numbered(job.count for job in world.classes),
+        kind_of=numbered(kind.count for kind in world.kinds),
         user_of=integers(world.user_of_class),
         priority_of=integers(job.priority for job in world.classes),
         first_blocks=integers(map(world.first_block, range(jobs)) if staggered else ()),
@@ -246,9 +247,8 @@ def crowd_of(world: World, replication: int, stay_room: int, row_room: int) -> C
         turns=np.zeros(2 * slots, TURN),  # a slot may get a job and its turn on the link
         guests=nobodies(slots),
         costs=np.zeros(slots, record_of(Costs(*[0] * len(Costs._fields))).dtype),
-        fates_drawn=np.zeros(slots, np.int64),
         outages_drawn=np.zeros(len(world.domain_slots), np.int64),
-        jobs=lines_of(jobs, WAITING),
+        jobs=np.zeros(jobs, WAITING),
         makespans=np.full(jobs, NEVER),
         ledgers=np.zeros((accounts, len(Category)), np.int64),
         leases_ended=np.zeros(accounts, np.int64),
@@ -263,23 +263,22 @@ def crowd_of(world: World, replication: int, stay_room: int, row_room: int) -> C
         rows=np.zeros((row_room, 7), np.int64),
         stays=np.zeros((stay_room, 8), np.int64),
     )
+    return packed(crowd, Room(room_of(crowd)))
 
 
 NO_LINK = link.Terms(1.0, 0, 0)
 
 
 def nobodies(slots: int) -> NDArray[Any]:
-    guests = lines_of(slots, GUEST)
+    guests = np.zeros(slots, GUEST)
     guests["number"] = pool.NOBODY
     return guests
 
 
-def lines_of(count: int, kind: np.dtype[Any]) -> NDArray[Any]:
-    """Records full of zeros that take whole lines of the cache, and no more of them than needed."""
-    assert kind.itemsize % LINE == 0
-    room = np.zeros(count * kind.itemsize + LINE, np.uint8)
-    first = -room.ctypes.data % LINE
-    return room[first : first + count * kind.itemsize].view(kind)
+def numbered(counts: Iterable[int]) -> NDArray[np.int32]:
+    """The first number so often, then the second."""
+    many = list(counts)
+    return np.repeat(np.arange(len(many), dtype=np.int32), many)
 
 
 def integers(found: Any) -> NDArray[np.int64]:

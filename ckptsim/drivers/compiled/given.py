@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ckptsim.chance import coded, nanoseconds_of
 from ckptsim.draws import Purpose
+from ckptsim.drivers.compiled.fetching import LINE
 from ckptsim.drivers.compiled.jit import config, inlined
 from ckptsim.lifetimes import Constant, Law, Never
 from ckptsim.rules import NEVER, Lease, Phase, Plan, Row
@@ -116,6 +117,51 @@ def array_of(value: Any) -> Any:
     if isinstance(value, list):
         return np.array(value, np.float64 if value and isinstance(value[0], float) else np.int64)
     return arrays_of(value) if isinstance(value, tuple) else value
+
+
+class Room:
+    """A stretch of memory where arrays lie one behind the other, each from a cache line's start.
+
+    It is one, so that it can be made of large pages: with an array here and an array there, looking
+    up where their small pages are takes a good part of a large pool's time.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.bytes = np.zeros(size + LARGE_PAGE, np.uint8)
+        self.used = -self.bytes.ctypes.data % LARGE_PAGE
+
+    def take(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A copy of the array in it."""
+        start, self.used = self.used, self.used + lines_of(array)
+        copy = self.bytes[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+        copy[...] = array
+        return copy
+
+
+LARGE_PAGE = 1 << 21
+
+
+def lines_of(array: NDArray[Any]) -> int:
+    """The bytes of the lines that the array takes."""
+    return (array.nbytes + LINE - 1) // LINE * LINE
+
+
+def room_of(state: Any) -> int:
+    """The bytes that all arrays in a tuple take, and in the tuples within."""
+    if isinstance(state, tuple):
+        return sum(map(room_of, state))
+    return lines_of(state) if isinstance(state, np.ndarray) else 0
+
+
+def packed(state: Value, room: Room) -> Value:
+    """The same named tuple with its arrays, and those of the tuples within, moved into one room."""
+    return type(state)(*(moved(each, room) for each in state))
+
+
+def moved(value: Any, room: Room) -> Any:
+    if isinstance(value, tuple):
+        return packed(value, room)
+    return room.take(value) if isinstance(value, np.ndarray) else value
 
 
 @inlined
