@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ckptsim.account import Account
-from ckptsim.doubt import BAND, Change, Robust, Slack, Spread, robust, slacks, spread
+from ckptsim.bootstrap import Spread, spread
+from ckptsim.doubt import BAND, Change, Robust, Slack, robust, slacks
 from ckptsim.errors import ScenarioError
 from ckptsim.exact import Solver, Value
 from ckptsim.formulas import Formula, formulas

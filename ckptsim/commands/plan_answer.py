@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ckptsim.account import Account
-from ckptsim.doubt import Change, Hedge, Slack, Spread
+from ckptsim.bootstrap import Spread
+from ckptsim.doubt import Change, Hedge, Slack
 from ckptsim.estimate import Estimate, ratio_of
 from ckptsim.exact import Value
 from ckptsim.experiment import replicate, replicate_leases

@@ -8,7 +8,7 @@ from statistics import median
 from settings import GCP, S1
 from told import MEMORY, Effort, at_most, elsewhere, timed, verdict
 
-from ckptsim.doubt import spread
+from ckptsim.bootstrap import spread
 from ckptsim.exact import Solver
 from ckptsim.makespan import Whole, blocks_of
 from ckptsim.makespan_law import makespan_law
