@@ -47,7 +47,7 @@ class World:
         """That of the only class, or of the first."""
         return self.plans[0]
 
-    @property
+    @cached_property
     def is_crowded(self) -> bool:
         """Is there more to it than one job on one slot, with nothing to wait for but time?"""
         scenario = self.scenario

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from ckptsim.drivers.compiled.given import (
     room_of,
     sure_time,
 )
-from ckptsim.drivers.compiled.jit import announce
+from ckptsim.drivers.compiled.jit import announce, ready_for
 from ckptsim.gauge import Gauge
 from ckptsim.ledger import Category
 from ckptsim.outcome import Books, Mark, Outcome, Row, Stay
@@ -74,7 +74,7 @@ def simulate(
     `record` gets each event, all after the run; without `stays` the leases are only counted.
     """
     if not world.is_crowded:
-        return alone(world, replication, submitted(world.plan, 0), NEVER, record)
+        return alone(world, replication, submitted(world.plan, 0), NEVER, record, stays=stays)
     return together(world, replication, record, stays=stays)
 
 
@@ -89,32 +89,54 @@ def simulate_leases(
 # One job alone.
 
 
-def alone(world: World, replication: int, job: Any, leases: int, record: Record | None) -> Outcome:
-    chain, streams = given_alone(world)
+def alone(
+    world: World,
+    replication: int,
+    job: Any,
+    leases: int,
+    record: Record | None,
+    *,
+    stays: bool = True,
+) -> Outcome:
     announce(chains.live)
-    stay_room, row_room = min(leases, STAYS_FIRST), ROWS_FIRST if record else 0
+    chain, streams, live = given_alone(world)
+    stay_room, row_room = min(leases, STAYS_FIRST) if stays else 0, ROWS_FIRST if record else 0
     while True:
         books, told = np.zeros(len(Category), np.int64), np.zeros(chains.TOLD, np.int64)
-        stays, rows = np.zeros((stay_room, 8), np.int64), np.zeros((row_room, 7), np.int64)
-        events = chains.live(chain, streams, replication, job, leases, books, told, stays, rows)
-        if told[chains.LEASES] <= stay_room and (record is None or events <= row_room):
+        lived, rows = np.zeros((stay_room, 8), np.int64), np.zeros((row_room, 7), np.int64)
+        events = live(chain, streams, replication, job, leases, books, told, lived, rows)
+        used = int(told[chains.LEASES])
+        if (not stays or used <= stay_room) and (record is None or events <= row_room):
             break
-        stay_room, row_room = int(told[chains.LEASES]), events if record else 0
+        stay_room, row_room = used if stays else 0, events if record else 0
     replay(rows[:events], record)
-    return outcome_alone(books.tolist(), told.tolist(), stays[: told[chains.LEASES]])
+    return outcome_alone(books.tolist(), told.tolist(), lived[:used])
 
 
-def given_alone(world: World) -> tuple[chains.Chain, Streams]:
-    """The world as compiled code takes it; that of the last world is kept, for it comes again."""
+class Alone(NamedTuple):
+    """A world of one job as compiled code takes it, and the code that takes it."""
+
+    chain: chains.Chain
+    streams: Streams
+    live: Callable[..., int]
+
+
+def given_alone(world: World) -> Alone:
+    """Made once for replications of one world after the other."""
     if not (LAST and LAST[0][0] is world):
         chain = chain_of(world)
         laws = len(chain.laws.at)
         streams = Streams(np.zeros((laws, 4), np.uint64), np.zeros(laws, np.int64))
-        LAST[:] = [(world, (chain, streams))]
+        LAST[:] = [(world, Alone(chain, streams, live_in(chain, streams)))]
     return LAST[0][1]
 
 
-LAST: list[tuple[World, tuple[chains.Chain, Streams]]] = []
+def live_in(chain: chains.Chain, streams: Streams) -> Callable[..., int]:
+    job, row = submitted(chain.plan[0], 0), np.zeros(0, np.int64)
+    return ready_for(chains.live, chain, streams, 0, job, 0, row, row, *[row.reshape(0, 1)] * 2)
+
+
+LAST: list[tuple[World, Alone]] = []
 
 
 def many_alone(world: World, first: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -122,8 +144,8 @@ def many_alone(world: World, first: int, count: int) -> tuple[NDArray[np.int64],
 
     The columns of the latter are chain.MAKESPAN and so on; times in nanoseconds.
     """
-    chain, streams = given_alone(world)
     announce(chains.live_many)
+    chain, streams, _ = given_alone(world)
     books = np.zeros((count, len(Category)), np.int64)
     told = np.zeros((count, chains.TOLD), np.int64)
     chains.live_many(chain, streams, first, 0, NEVER, books, told)
@@ -159,7 +181,8 @@ def together(world: World, replication: int, record: Record | None, *, stays: bo
     stay_room, row_room = STAYS_FIRST if stays else 0, ROWS_FIRST if record else 0
     while True:
         crowd = crowd_of(world, replication, stay_room, row_room)
-        while crowds.run(crowd, EVENTS_AT_ONCE):
+        run = run_in(crowd)
+        while run(crowd, EVENTS_AT_ONCE):
             pass
         used_stays, used_rows = (int(crowd.numbers[n]) for n in (crowds.STAYS, crowds.ROWS))
         if (not stays or used_stays <= stay_room) and (not record or used_rows <= row_room):
@@ -167,6 +190,17 @@ def together(world: World, replication: int, record: Record | None, *, stays: bo
         stay_room, row_room = used_stays if stays else 0, used_rows if record else 0
     replay(crowd.rows[:used_rows], record)
     return outcome_together(world, crowd)
+
+
+def run_in(crowd: Crowd) -> Callable[[Crowd, int], bool]:
+    """What runs pools such as this: of all that a crowd has, only the form of its plans differs."""
+    form = crowd.plans.dtype
+    if form not in RUNS:
+        RUNS[form] = ready_for(crowds.run, crowd, 0)
+    return RUNS[form]
+
+
+RUNS: dict[np.dtype[Any], Callable[[Crowd, int], bool]] = {}
 
 
 def outcome_together(world: World, crowd: Crowd) -> Outcome:

@@ -60,6 +60,7 @@ numbered.mangling_args = property(
 )
 
 compiler: Any = njit  # BORROWING is not among the options that its types know
+type_of: Any = numba.typeof  # it has none
 config: Any = numba.config  # made at run time, from the environment
 
 
@@ -156,6 +157,19 @@ def cached(function: Function, options: Options) -> Function:
         return cast("Function", compiler(cache=True, **options)(function))
     finally:
         config.CACHE_DIR = before  # which is for all users of Numba in the process
+
+
+def ready_for(function: Function, *arguments: object) -> Function:
+    """The function compiled for arguments of these types, which it takes every argument to be of.
+
+    To look at the types of all that a tuple holds, at every call, takes longer than a job's life.
+    """
+    if config.DISABLE_JIT:
+        return function
+    dispatcher: Any = function
+    types_of_these = tuple(type_of(each) for each in arguments)
+    dispatcher.compile(types_of_these)
+    return cast("Function", dispatcher.get_overload(types_of_these))
 
 
 @cache
