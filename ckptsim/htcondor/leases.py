@@ -13,6 +13,8 @@ older pools. The traps:
 * a shadow that dies writes nothing: just another start (F40);
 * checkpoint and final transfers look alike (A1): the last one before the end is the output; and a
   transfer that failed says Finished too, just before the error (G41);
+* a job whose end was never written is silent until the log ends, months later: it was not running
+  all that time;
 * a suspended job (010) is on its slot but does not compute until it goes on (011);
 * a slot is taken from the input's transfer on, also by a job that then never starts.
 
@@ -112,6 +114,9 @@ def _retimed(event: Event, information: Event) -> Event:
 _SAME_NS = SECOND
 # The final transfer is over when the end is told, if that is no later than this.
 _DELIVERED_NS = 10 * SECOND
+# A job that is silent at the end of the log for longer than this, and than any lease in it lasted,
+# is not still running: its end is missing.
+_SILENCE_LEAST_NS = 24 * 3600 * SECOND
 # After these ends a job waits for another slot.
 _QUEUED_AGAIN = {End.EVICTED, End.POWER_FAILURE, End.RESCHEDULED, End.EXCEPTION}
 
@@ -179,13 +184,11 @@ class _Book:
         return job
 
     def close(self, damage: tuple[Damage, ...]) -> History:
+        longest_ns = max((lease.end_ns - lease.start_ns for lease in self.leases), default=0)
+        silence_ns = max(longest_ns, _SILENCE_LEAST_NS)
         for (cluster, proc), job in self.jobs.items():
-            # In logs joined out of order the last event may be earlier than the job's own.
-            end_ns = max(self.time_ns, job.alive_ns)
-            if job.start_ns is not None:
-                self._end(f"{cluster}.{proc}", job, end_ns, End.RUNNING, None)
-            elif job.placed_ns is not None:
-                self._give_up(f"{cluster}.{proc}", job, end_ns)
+            if job.placed_ns is not None:
+                self._close_stay(f"{cluster}.{proc}", job, silence_ns)
         return History(
             self.log,
             tuple(self.leases),
@@ -196,6 +199,18 @@ class _Book:
             dict(self.oddities),
             tuple(self.attempts),
         )
+
+    def _close_stay(self, name: str, job: _Job, silence_ns: int) -> None:
+        """End the stay of a job that is on a slot when the log ends."""
+        # In logs joined out of order the last event may be earlier than the job's own.
+        end_ns, end = max(self.time_ns, job.alive_ns), End.RUNNING
+        if end_ns - job.alive_ns > silence_ns:
+            self.oddities["stay without an end, silent for longer than any other lasted"] += 1
+            end_ns, end = job.alive_ns, End.SILENT
+        if job.start_ns is None:
+            self._give_up(name, job, end_ns)
+        else:
+            self._end(name, job, end_ns, end, None)
 
     # --- to a slot ---
 
@@ -222,6 +237,7 @@ class _Book:
     def _give_up(self, name: str, job: _Job, time_ns: int) -> None:
         """Write down a slot on which the job did not start."""
         job.turn(None, time_ns)
+        assert job.told
         self.attempts.append(Attempt(self.log, name, tuple(job.told), job.waited_ns))
         job.placed_ns = job.input_ns = None
         job.idle_ns = time_ns

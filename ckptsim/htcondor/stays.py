@@ -26,6 +26,7 @@ class End(enum.Enum):
     EXCEPTION = "shadow exception"
     RESCHEDULED = "rescheduled"  # left by itself, to run again
     UNTOLD = "no end in the log"  # another start without an end before it
+    SILENT = "silent until the log ended"  # too long to be still running: its end is missing
     RUNNING = "still running"
 
 
@@ -148,6 +149,11 @@ class Attempt(NamedTuple):
     job: str
     told: tuple[Stretch, ...]
     waited_ns: int | None
+
+    @property
+    def slot_start_ns(self) -> int:
+        """When the slot was taken."""
+        return self.told[0].start_ns
 
 
 @dataclass(frozen=True, slots=True)
