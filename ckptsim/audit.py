@@ -176,7 +176,7 @@ def total(accounts: Iterable[Account]) -> Account:
 class Spread(NamedTuple):
     """How many there were of something, and its quartiles in seconds."""
 
-    count: int
+    number: int
     low_s: float
     median_s: float
     high_s: float

@@ -82,7 +82,7 @@ def saving(found: Audit) -> Saving | None:
     evictions = conclude(from_leases(found.leases, End.EVICTED), "eviction")
     if not lost or evictions is None:
         return None
-    costs = COSTS_TRIED_S
+    costs: tuple[float, ...] = COSTS_TRIED_S
     if found.transfers is not None:
         costs = (max(found.transfers.median_s, COST_LEAST_S),)
     past = _Past(found)
@@ -133,7 +133,7 @@ class _Past:
         """The interval of a grid that would have saved most, if any would have saved something."""
         import numpy as np
 
-        longest = max((int(each.max()) for each in (self.lost_ns, self.others_ns) if each.size))
+        longest = max(int(each.max()) for each in (self.lost_ns, self.others_ns) if each.size)
         if longest <= SHORTEST_S * SECOND:
             return None
         grid = np.geomspace(SHORTEST_S, longest / SECOND, GRID)

@@ -107,7 +107,7 @@ def _checkpoints(found: Audit) -> Iterator[str]:
 
 
 def _spread(spread: Spread) -> str:
-    if spread.count == 1:
+    if spread.number == 1:
         return about(spread.median_s)
     low, high = about(spread.low_s), about(spread.high_s)
     return f"{about(spread.median_s)} (median; quartiles {low} and {high})"
@@ -122,9 +122,10 @@ def saved_told(saving: Saving | None) -> Iterator[str]:
         yield "No lease was lost to an eviction, a power failure or a limit: nothing to save."
         return
     if saving.by_hand:
+        lost = counted(saving.losses, "lost lease")
         yield (
-            f"{saving.by_hand:,} of {counted(saving.losses, 'lost lease')} by condor_vacate_job: asked "
-            "for by hand, they say nothing about the pool."
+            f"{saving.by_hand:,} of {lost} by condor_vacate_job: asked for by hand, they say "
+            "nothing about the pool."
         )
     yield from saving.evictions.sentences
     lost = f"{show(saving.spent_ns)} was lost with slots or spent on transfers of checkpoints"
@@ -139,7 +140,7 @@ def _option_told(option: Option, saving: Saving) -> str:
     where = f"If a checkpoint {costs} {about(option.cost_s)}"
     known = "" if not option.range_ns else f" ({_range(option)}: too few evictions to know better)"
     best = f"{where}, the best interval is {show(option.best.interval_ns)}{known}"
-    return f"{best}: {_worth(option.best.saved_ns, saving)}.{_hindsight(option, saving)}"
+    return f"{best}: {_worth(option.best.saved_ns, saving)}.{_hindsight(option)}"
 
 
 def _range(option: Option) -> str:
@@ -158,7 +159,7 @@ def _worth(saved_ns: int, saving: Saving) -> str:
     return "it would have changed nothing"
 
 
-def _hindsight(option: Option, saving: Saving) -> str:
+def _hindsight(option: Option) -> str:
     if option.hindsight is None:
         return " In hindsight no interval would have paid."
     interval, saved = option.hindsight
@@ -293,7 +294,7 @@ def spread_json(spread: Spread | None) -> dict[str, Any] | None:
     if spread is None:
         return None
     return {
-        "count": spread.count,
+        "count": spread.number,
         "quartile_low_s": spread.low_s,
         "median_s": spread.median_s,
         "quartile_high_s": spread.high_s,
