@@ -321,7 +321,7 @@ def test_the_picture_has_each_item_and_end():
         *("input transfer", "suspended", "committed", "end: completed", "end: eviction"),
     ]
     (axes,) = figure.axes
-    assert axes.get_xlabel() == "Time since the first of these leases began (min)"
+    assert axes.get_xlabel() == "Time since the first of these leases began (h)"
     assert axes.get_ylabel() == "Job (cluster.proc)"
 
 
