@@ -9,6 +9,7 @@ from ckptsim.htcondor.eventlog import Event
 from ckptsim.htcondor.stays import LEFT_AT_A_CHECKPOINT, End
 
 _CODE = re.compile(r"Code (\d+) Subcode -?\d+")
+_RUN_BYTES = "Run Bytes "
 _SENT, _RECEIVED = "Run Bytes Sent By Job", "Run Bytes Received By Job"
 # Vacate codes; those not named here (PREEMPT, drain, rank or priority, shutdown, condor_vacate_job
 # ...) take the slot away.
@@ -63,12 +64,12 @@ def held_on_exit(event: Event) -> bool:
 
 def requeued(event: Event) -> bool:
     """Whether a 004 tells of a job that ended and was queued again by on_exit_remove (H45)."""
-    return any("Job terminated and was requeued" in line for line in event.body)
+    return bool(event.body) and "Job terminated and was requeued" in event.body[0]
 
 
 def checkpointed(event: Event) -> bool:
     """Whether a 004 says that HTCondor itself took a checkpoint (standard and VM universe)."""
-    return any("(1) Job was checkpointed" in line for line in event.body)
+    return bool(event.body) and "(1) Job was checkpointed" in event.body[0]
 
 
 def lost_by_shadow(event: Event) -> bool:
@@ -80,10 +81,11 @@ def bytes_of(event: Event) -> tuple[int | None, int | None]:
     """Bytes sent and received by this run of the job, as 004, 005 and 007 tell them."""
     sent = received = None
     for line in event.body:
-        if line.endswith(_SENT):
-            sent = _count(line)
-        elif line.endswith(_RECEIVED):
-            received = _count(line)
+        if _RUN_BYTES in line:
+            if line.endswith(_SENT):
+                sent = _count(line)
+            elif line.endswith(_RECEIVED):
+                received = _count(line)
     return sent, received
 
 
