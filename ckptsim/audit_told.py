@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ckptsim.audit import LOST, Account, Audit, Item, Spread
 from ckptsim.audit_saved import Option, Saving
-from ckptsim.fit import about
+from ckptsim.fit import FEW, about
 from ckptsim.htcondor.leases import counted
+from ckptsim.htcondor.stays import History
 from ckptsim.terminal import percent
 from ckptsim.units import seconds, show
 
@@ -138,16 +139,17 @@ def saved_told(saving: Saving | None) -> Iterator[str]:
 def _option_told(option: Option, saving: Saving) -> str:
     costs = "costs" if saving.known_cost else "had cost"
     where = f"If a checkpoint {costs} {about(option.cost_s)}"
-    known = "" if not option.range_ns else f" ({_range(option)}: too few evictions to know better)"
+    known = f" ({_range(option, saving)})" if option.range_ns else ""
     best = f"{where}, the best interval is {show(option.best.interval_ns)}{known}"
     return f"{best}: {_worth(option.best.saved_ns, saving)}.{_hindsight(option)}"
 
 
-def _range(option: Option) -> str:
-    low, high = min(option.range_ns), max(option.range_ns)
-    if low == high:
-        return f"or {show(low)}"
-    return f"{show(low)} to {show(high)}"
+def _range(option: Option, saving: Saving) -> str:
+    """From one end of the confidence interval of the mean between evictions to the other."""
+    few = saving.evictions.chosen.ends < FEW
+    why = "too few evictions to know better" if few else "95 % confidence"
+    low, high = show(min(option.range_ns)), show(max(option.range_ns))
+    return f"{f'or {low}' if low == high else f'{low} to {high}'}: {why}"
 
 
 def _worth(saved_ns: int, saving: Saving) -> str:
@@ -312,7 +314,7 @@ def left_out(found: Audit) -> list[str]:
     return told
 
 
-def _left_out(history: Any) -> Iterator[str]:
+def _left_out(history: History) -> Iterator[str]:
     yield from (f"{history.log}:{part}; skipped" for part in history.damage[:DAMAGE_SHOWN])
     more = len(history.damage) - DAMAGE_SHOWN
     if more > 0:

@@ -241,6 +241,13 @@ def test_too_few_evictions_give_a_range():
     assert "too few evictions to know better" in " ".join(saved_told(told))
 
 
+def test_with_more_evictions_the_range_is_one_of_confidence():
+    ages = [10, 20, 40, 70, 110, 160, 220, 290, 370, 460, 560, 670]  # near an exponential
+    text = " ".join(saved_told(saving(days(*[(age, EVICTED) for age in ages]))))
+    assert "95 % confidence)" in text
+    assert "too few" not in text
+
+
 def test_a_pool_that_loses_no_slot_has_nothing_to_save():
     assert saving(audited((0, START), (400, FINISH))) is None
     assert "nothing to save" in " ".join(saved_told(None))
@@ -311,6 +318,14 @@ def test_a_report_has_the_picture_and_all_jobs(tmp_path):
     head, row = (out / "audit-jobs.csv").read_text().splitlines()
     told = dict(zip(head.split(","), row.split(","), strict=True))
     assert (told["slot_time_s"], told["lost_eviction_s"]) == ("10860", "1560")
+
+
+def test_a_report_of_a_job_that_never_started(tmp_path):
+    path = written(tmp_path, (0, SUBMIT), (5, IN), (9, IN_DONE), (12, BY_HAND))
+    result = run(path, "--out", tmp_path / "out", "--worst", "0")
+    assert result.exit_code == 0, result.output
+    assert "1 job, 0 leases, 7 min of slot time" in result.output
+    assert (tmp_path / "out" / "audit-timeline.png").exists()
 
 
 def test_the_picture_has_each_item_and_end():

@@ -121,7 +121,7 @@ def worst_rows(found: Findings, worst: int) -> list[list[str]]:
 
 def worst_title(found: Findings, worst: int) -> str:
     jobs = len(found.audit.accounts)
-    return f"The {worst:,} of {jobs:,} jobs that lost most" if jobs > worst else "Jobs"
+    return f"The {worst:,} of {jobs:,} jobs that lost most" if jobs > worst else "Every job"
 
 
 def write_report(found: Findings, worst: int, folder: Path) -> Path:
@@ -133,8 +133,10 @@ def write_report(found: Findings, worst: int, folder: Path) -> Path:
     report.table(account_rows(found.audit.whole))
     report.say("## When")
     report.picture("timeline", plots.timeline_figure(found.audit), "What each job's slots did when")
-    report.say(f"## {worst_title(found, worst)}")
-    report.table(worst_rows(found, worst))
+    report.say("## Jobs")
+    if worst:
+        report.say(worst_title(found, worst) + ", and all of them:")
+        report.table(worst_rows(found, worst))
     report.data("jobs", job_frame(found.audit.accounts))
     report.say("## What the best interval would have saved", *saved_told(found.saving))
     return report.write()

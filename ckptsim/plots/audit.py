@@ -86,7 +86,8 @@ def timeline_figure(found: Audit) -> Figure:
         draw_commits(axes, rows)
         draw_ends(axes, rows)
         job_axis(axes, rows)
-        span_ns = max([lease.slot_end_ns - row.zero_ns for row in rows for lease in row.leases])
+        spans = (lease.slot_end_ns - row.zero_ns for row in rows for lease in row.leases)
+        span_ns = max(spans, default=0)
         clock = "first of these leases began" if one_clock(rows) else "job first had a slot"
         time_axis(axes, f"Time since the {clock}", 0, max(span_ns / SECOND, 1.0))
         add_legend(figure, [*item_keys(rows), *end_keys(rows)])
