@@ -89,11 +89,17 @@ class Segment(NamedTuple):
     end_ns: int
 
 
-def segments(lease: Lease, *, resumed: bool = False) -> Iterator[Segment]:
-    """All the slot time of a lease; computing follows when it is known what became of it.
+def segments(stay: Lease | Attempt, *, resumed: bool = False) -> Iterator[Segment]:
+    """All the slot time of a stay; computing follows when it is known what became of it.
 
     `resumed`: the job had a checkpoint before.
     """
+    if isinstance(stay, Attempt):
+        return (_told(stretch, resumed=resumed) for stretch in stay.told)
+    return _segments(stay, resumed=resumed)
+
+
+def _segments(lease: Lease, *, resumed: bool) -> Iterator[Segment]:
     computed, since = list[tuple[int, int]](), lease.slot_start_ns
     for stretch in lease.told:
         if stretch.start_ns > since:
@@ -141,23 +147,18 @@ class Account:
         """Computed, never committed."""
         return sum(self.spent[item] for item in LOST)
 
-    def add(self, lease: Lease) -> None:
-        """Book one more lease of the job."""
-        for item, start, end in segments(lease, resumed=self.checkpoints > 0):
+    def add(self, stay: Lease | Attempt) -> None:
+        """Book one more stay of the job."""
+        for item, start, end in segments(stay, resumed=self.checkpoints > 0):
             self.spent[item] += end - start
+        self.waited_ns += stay.waited_ns or 0
+        if isinstance(stay, Attempt):
+            self.attempts += 1
+            return
         self.leases += 1
-        self.checkpoints += sum(stretch.doing is Doing.CHECKPOINT for stretch in lease.told)
-        self.waited_ns += lease.waited_ns or 0
-        if lease.saved or lease.end is End.FINISHED:
-            self.userlog_ns += lease.end_ns - lease.start_ns
-
-    def add_attempt(self, attempt: Attempt) -> None:
-        """Book a slot on which the job did not start."""
-        for stretch in attempt.told:
-            item, start, end = _told(stretch, resumed=self.checkpoints > 0)
-            self.spent[item] += end - start
-        self.attempts += 1
-        self.waited_ns += attempt.waited_ns or 0
+        self.checkpoints += sum(stretch.doing is Doing.CHECKPOINT for stretch in stay.told)
+        if stay.saved or stay.end is End.FINISHED:
+            self.userlog_ns += stay.end_ns - stay.start_ns
 
 
 def total(accounts: Iterable[Account]) -> Account:
@@ -193,10 +194,15 @@ def spread(values_s: Sequence[float]) -> Spread | None:
 
 @dataclass(frozen=True)
 class Audit:
-    """The accounts of all jobs in some logs, in the order in which they first had a slot."""
+    """The accounts of all jobs in some logs, in the order in which they first had a slot.
+
+    `stays` are leases and attempts in the order in which they took their slots; `copies` is how
+    many leases were found more than once.
+    """
 
     histories: tuple[History, ...]
     leases: tuple[Lease, ...]
+    stays: list[Lease | Attempt]
     accounts: tuple[Account, ...]
     copies: int
 
@@ -257,17 +263,16 @@ def audit(histories: Iterable[History]) -> Audit:
             copies += known is not lease
     leases = tuple(seen.values())
     attempts = {(each.job, each.told): each for history in told for each in history.attempts}
-    return Audit(told, leases, tuple(_accounts([*leases, *attempts.values()])), copies)
+    stays: list[Lease | Attempt] = [*leases, *attempts.values()]
+    stays.sort(key=lambda each: each.slot_start_ns)
+    return Audit(told, leases, stays, tuple(_accounts(stays)), copies)
 
 
-def _accounts(stays: Sequence[Lease | Attempt]) -> Iterable[Account]:
+def _accounts(stays: Iterable[Lease | Attempt]) -> Iterable[Account]:
     accounts: dict[tuple[str, str], Account] = {}
-    for stay in sorted(stays, key=lambda each: each.slot_start_ns):
+    for stay in stays:
         account = accounts.get((stay.log, stay.job))
         if account is None:
             account = accounts[stay.log, stay.job] = Account(stay.log, stay.job)
-        if isinstance(stay, Lease):
-            account.add(stay)
-        else:
-            account.add_attempt(stay)
+        account.add(stay)
     return accounts.values()

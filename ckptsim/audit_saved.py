@@ -63,14 +63,17 @@ class Saving:
 
     `losses` are leases that the slot or a limit ended, `by_hand` those of them by
     condor_vacate_job. `known_cost`: the cost is that of the transfers seen, not one of
-    `COSTS_TRIED_S`. `spent_ns` is what was lost to the slot or a limit and spent on transfers of
-    checkpoints: what there is to save; `slot_ns` the slot time of the leases that are over.
+    `COSTS_TRIED_S`. `used_ns` is the median interval that was used, with write and restart; None
+    where no checkpoint was seen. `spent_ns` is what was lost to the slot or a limit and spent on
+    transfers of checkpoints: what there is to save; `slot_ns` the slot time of the leases that are
+    over.
     """
 
     evictions: Conclusion
     losses: int
     by_hand: int
     known_cost: bool
+    used_ns: int | None
     options: tuple[Option, ...]
     spent_ns: int
     slot_ns: int
@@ -92,7 +95,8 @@ def saving(found: Audit) -> Saving | None:
     slot_ns = found.whole.slot_ns - found.whole.spent[Item.PENDING]
     if not options:
         return None
-    return Saving(evictions, len(lost), by_hand, known, options, past.spent_ns, slot_ns)
+    used_ns = nanoseconds(found.cycles.median_s) if found.cycles else None
+    return Saving(evictions, len(lost), by_hand, known, used_ns, options, past.spent_ns, slot_ns)
 
 
 def _is_lost(lease: Lease) -> bool:

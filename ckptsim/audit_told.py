@@ -131,6 +131,8 @@ def saved_told(saving: Saving | None) -> Iterator[str]:
     yield from saving.evictions.sentences
     lost = f"{show(saving.spent_ns)} was lost with slots or spent on transfers of checkpoints"
     yield f"{lost}: so much there is to save."
+    if saving.used_ns is not None:
+        yield f"The interval used was {show(saving.used_ns)} (median, write and restart in it)."
     if not saving.known_cost:
         yield "What a checkpoint would have cost is not in the logs; some costs are tried."
     yield from (_option_told(option, saving) for option in saving.options)
@@ -177,6 +179,7 @@ def saving_json(saving: Saving | None) -> dict[str, Any] | None:
         "losses": saving.losses,
         "by_hand": saving.by_hand,
         "known_cost": saving.known_cost,
+        "used_interval_s": None if saving.used_ns is None else seconds(saving.used_ns),
         "to_save_s": seconds(saving.spent_ns),
         "options": [
             {

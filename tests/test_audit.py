@@ -238,7 +238,9 @@ def test_too_few_evictions_give_a_range():
     assert (told.known_cost, option.cost_s) == (True, 60)
     low, high = option.range_ns
     assert low < option.best.interval_ns < high
-    assert "too few evictions to know better" in " ".join(saved_told(told))
+    text = " ".join(saved_told(told))
+    assert "too few evictions to know better" in text
+    assert "The interval used was 1 h 40 min (median" in text
 
 
 def test_with_more_evictions_the_range_is_one_of_confidence():
@@ -303,6 +305,7 @@ def test_the_account_for_programs(tmp_path):
     assert [job["job"] for job in told["jobs"]] == ["7.0"]
     assert told["waited_s"] == 20 * 60
     assert told["saving"]["known_cost"] is True
+    assert told["saving"]["used_interval_s"] == 46 * 60
 
 
 def test_a_report_has_the_picture_and_all_jobs(tmp_path):

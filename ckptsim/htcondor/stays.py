@@ -155,6 +155,11 @@ class Attempt(NamedTuple):
         """When the slot was taken."""
         return self.told[0].start_ns
 
+    @property
+    def slot_end_ns(self) -> int:
+        """When it was given up."""
+        return self.told[-1].end_ns
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ckptsim.audit import Account, Audit, Item, Segment, segments
-from ckptsim.htcondor.stays import End, Lease
+from ckptsim.htcondor.stays import Attempt, End, Lease
 from ckptsim.ledger import Category
 from ckptsim.plots.looks import LOOKS, Look, paint_as
 from ckptsim.plots.style import (
@@ -63,18 +63,22 @@ END_LOOKS = {
 
 
 class Row(NamedTuple):
-    """One job's leases, and the time that its clock starts at; nanoseconds."""
+    """One job's stays on slots, and the time that its clock starts at; nanoseconds."""
 
     job: str
-    leases: list[Lease]
+    stays: list[Lease | Attempt]
     zero_ns: int
+
+    @property
+    def leases(self) -> Iterator[Lease]:
+        return (stay for stay in self.stays if isinstance(stay, Lease))
 
     @property
     def segments(self) -> Iterator[Segment]:
         resumed = False
-        for lease in self.leases:
-            yield from segments(lease, resumed=resumed)
-            resumed = resumed or bool(lease.checkpoints)
+        for stay in self.stays:
+            yield from segments(stay, resumed=resumed)
+            resumed = resumed or (isinstance(stay, Lease) and bool(stay.checkpoints))
 
 
 def timeline_figure(found: Audit) -> Figure:
@@ -86,8 +90,7 @@ def timeline_figure(found: Audit) -> Figure:
         draw_commits(axes, rows)
         draw_ends(axes, rows)
         job_axis(axes, rows)
-        spans = (lease.slot_end_ns - row.zero_ns for row in rows for lease in row.leases)
-        span_ns = max(spans, default=0)
+        span_ns = max(stay.slot_end_ns - row.zero_ns for row in rows for stay in row.stays)
         clock = "first of these leases began" if one_clock(rows) else "job first had a slot"
         time_axis(axes, f"Time since the {clock}", 0, max(span_ns / SECOND, 1.0))
         add_legend(figure, [*item_keys(rows), *end_keys(rows)])
@@ -96,31 +99,23 @@ def timeline_figure(found: Audit) -> Figure:
 
 def rows_of(found: Audit) -> list[Row]:
     """The jobs that are drawn, in the order in which they began."""
-    having = [account for account in found.accounts if account.leases]
-    most = sorted(having, key=lambda account: -account.slot_ns)[:JOBS_DRAWN]
-    leases: dict[tuple[str, str], list[Lease]] = {(each.log, each.job): [] for each in most}
-    for lease in found.leases:
-        if (lease.log, lease.job) in leases:
-            leases[lease.log, lease.job].append(lease)
-    found_rows = [
-        Row(job, sorted(stays, key=lambda lease: lease.slot_start_ns), 0)
-        for (_, job), stays in leases.items()
-    ]
-    found_rows.sort(key=began)
-    first = began(found_rows[0]) if found_rows else 0
-    scattered = is_scattered(found_rows)
-    return [row._replace(zero_ns=began(row) if scattered else first) for row in found_rows]
+    most = sorted(found.accounts, key=lambda account: -account.slot_ns)[:JOBS_DRAWN]
+    stays: dict[tuple[str, str], list[Lease | Attempt]] = {(a.log, a.job): [] for a in most}
+    for stay in found.stays:
+        if (stay.log, stay.job) in stays:
+            stays[stay.log, stay.job].append(stay)
+    rows = sorted((Row(job, own, 0) for (_, job), own in stays.items()), key=began)
+    first, scattered = began(rows[0]), is_scattered(rows)
+    return [row._replace(zero_ns=began(row) if scattered else first) for row in rows]
 
 
 def began(row: Row) -> int:
-    return row.leases[0].slot_start_ns
+    return row.stays[0].slot_start_ns
 
 
 def is_scattered(rows: Sequence[Row]) -> bool:
     """Whether the jobs are too far apart in time to be seen on one clock."""
-    ends = [max(lease.slot_end_ns for lease in row.leases) for row in rows]
-    if not ends:
-        return False
+    ends = [max(stay.slot_end_ns for stay in row.stays) for row in rows]
     longest = max(end - began(row) for end, row in zip(ends, rows, strict=True))
     return max(ends) - min(map(began, rows)) > SCATTERED * max(longest, SECOND)
 
