@@ -383,3 +383,16 @@ def test_stamps_that_run_back_leave_the_stretches_in_order(tmp_path):
                        (40, OUT_DONE), (41, EVICTED)).leases  # fmt: skip
     assert told(lease) == [(Doing.CHECKPOINT, 30, 30), (Doing.CHECKPOINT, 30, 40)]
     assert (minute(lease.slot_start_ns), minute(lease.end_ns)) == (9, 41)
+
+
+def test_a_job_silent_for_longer_than_any_lease_lasted_is_not_still_running(tmp_path):
+    sign = (6, "Image size of job updated: 1")
+    later = 23 * 60 + 50  # minutes: less than a day after the last sign of life
+    found = history(tmp_path, (0, START), (20, sign), (later, SUBMIT, "8.000"))
+    assert ends(found) == [("7.0", later, End.RUNNING)]
+    path = tmp_path / "job.log"
+    path.write_text(path.read_text().replace("(8.000.000) 2026-01-31", "(8.000.000) 2026-03-31"))
+    found = follow(path)
+    assert ends(found) == [("7.0", 20, End.SILENT)]
+    assert not found.leases[0].observed
+    assert found.oddities == {"stay without an end, silent for longer than any other lasted": 1}
