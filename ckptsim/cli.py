@@ -35,6 +35,9 @@ GROUPS = {
             "Vary one or two scenario keys over a range: trade-off curves and heat maps.",
         ),
         "fit": Entry("fit:command", "Learn eviction and power-failure laws from logs and tables."),
+        "audit": Entry(
+            "audit:command", "Where the slot time of past jobs went, from their event logs."
+        ),
         "lesson": Entry(
             "lesson:command", "The 84-minute analysis of HTCondor's manual, step by step."
         ),

@@ -3,6 +3,7 @@
 The only package that imports matplotlib, and never pyplot, so that no window system is touched.
 """
 
+from ckptsim.plots.audit import timeline_figure
 from ckptsim.plots.badput import badput_figure
 from ckptsim.plots.gantt import gantt_figure
 from ckptsim.plots.lease import lease_figure
@@ -39,5 +40,6 @@ __all__ = [
     "segments",
     "survival_figure",
     "sweep_figure",
+    "timeline_figure",
     "trade_off_figure",
 ]
