@@ -29,8 +29,8 @@ from ckptsim.htcondor.eventlog_years import STAMP, Day, Years, day_of, day_of_fo
 # What two bytes at the front tell a gzip file by (RFC 1952).
 _GZIP = b"\x1f\x8b"
 # Longest event, in characters, and longest line read in one piece: a binary file may have none that
-# ends. HTCondor's longest are some ten thousand.
-_LONGEST = 1 << 20
+# ends. HTCondor cuts its texts at 8191.
+_LONGEST = 1 << 18
 _CHUNK = 1 << 16
 _DOTS = "..."
 _HEADER = re.compile(rf"(\d{{3}}) \((-?\d+)\.(-?\d+)\.(-?\d+)\) {STAMP}(?:\s+(.*))?$")

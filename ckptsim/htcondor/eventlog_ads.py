@@ -31,13 +31,13 @@ class Expression(NamedTuple):
 
 
 def of_json(text: str) -> Ad:
-    """The ad that a JSON object holds; raises ValueError."""
+    """The ad that a text in braces holds in JSON; raises ValueError."""
     try:
         found = json.loads(text)
+    except json.JSONDecodeError:
+        raise ValueError("not well-formed") from None
     except RecursionError:
         raise ValueError("nested too deep") from None
-    if not isinstance(found, dict):
-        raise ValueError("no ad")  # noqa: TRY004  # of the text, not of the caller
     return {name: _of_json(value) for name, value in found.items()}
 
 
@@ -47,12 +47,12 @@ def _of_json(value: Any) -> Any:
 
 
 def of_xml(text: str) -> Ad:
-    """The ad that a `<c>` element holds; raises ValueError."""
+    """The ad that an element `<c>` holds; raises ValueError."""
     try:
         # No entity can be declared inside an element, so none can blow up.
         return _attributes(ET.fromstring(text))  # noqa: S314
-    except (ET.ParseError, TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from None
+    except ET.ParseError:
+        raise ValueError("not well-formed") from None
     except RecursionError:
         raise ValueError("nested too deep") from None
 
@@ -179,7 +179,7 @@ def _script_terminated(ad: Ad) -> Iterator[str]:
 def _remote_error(ad: Ad) -> Iterator[str]:
     what = "Error" if ad.get("CriticalError", True) else "Message"
     yield f"{what} from {_text(ad, 'Daemon')} on {_text(ad, 'ExecuteHost')}:"
-    yield from (f"\t{line}" for line in _text(ad, "ErrorMsg").splitlines())
+    yield from (f"\t{line}" for line in _text(ad, "ErrorMsg").split("\n"))
     if codes := _codes(ad, "HoldReasonCode", "HoldReasonSubCode"):
         yield f"\t{codes.strip()}"
 
@@ -297,7 +297,7 @@ def _usage(ad: Ad) -> Iterator[str]:
     if resources:
         yield from map(
             "\t{} : {} {} {} {}".format,
-            ["Partitionable Resources", *map(_label, resources)],
+            ["Partitionable Resources", *_labels(resources)],
             *(
                 joblog.column(name, [_figure(cells.get((name, of))) for of in resources], width)
                 for name, width in (("Usage", 8), ("Request", 8), ("Allocated", 9))
@@ -306,8 +306,9 @@ def _usage(ad: Ad) -> Iterator[str]:
         )
 
 
-def _label(resource: str) -> str:
-    return f"   {resource + _UNITS.get(resource, ''):<20}"
+def _labels(resources: list[str]) -> list[str]:
+    width = max(12, *map(len, resources)) + 8
+    return [f"   {of + _UNITS.get(of, ''):<{width}}" for of in resources]
 
 
 def _figure(value: Any) -> float | None:

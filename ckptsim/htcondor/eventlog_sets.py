@@ -8,12 +8,13 @@ begin in one file and end in the next, so these are to be followed as one log.
 import glob
 import re
 from array import array
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ckptsim.errors import DataError
 from ckptsim.htcondor.eventlog import Damage, Event, read
@@ -26,25 +27,28 @@ _DAY_S = 86_400
 _NEVER = 1 << 63
 
 
+Log = tuple[Path, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """The logs to follow.
 
-    `sets` holds the files of each, oldest first; most are of one file. `repeated` are files that
-    are left out, each with the one that has all of its events.
+    `logs` holds the files of each, oldest first; most are of one file. `repeated` are the logs left
+    out, each with the one that has all of its events.
     """
 
-    sets: tuple[tuple[Path, ...], ...]
-    repeated: tuple[tuple[Path, Path], ...]
+    logs: tuple[Log, ...]
+    repeated: tuple[tuple[Log, Log], ...]
 
 
 def gather(names: Sequence[str | Path]) -> Gathered:
     """Find the logs that names and globs stand for; more than one are read through for it.
 
-    Left out is a file given twice, and one all of whose events are in another one in the same
-    order: a copy, an older copy, a part of logs joined to one, a job's log beside the pool's. Logs
-    that overlap in any other way are not told. Files of one name but for what rotation adds are of
-    one log, unless their times overlap: then each is a log of its own. Memory: 8 bytes an event.
+    Files of one name but for what rotation adds are of one log, unless their times overlap: then
+    each is a log of its own. Left out is a log given twice, and one all of whose events are in
+    another one too: a copy, an older copy, a part of logs joined to one, a job's log beside the
+    pool's. Logs that share some of their events are not told.
 
     Raises:
         DataError: no file of that name or glob, or one that is no job event log.
@@ -54,14 +58,13 @@ def gather(names: Sequence[str | Path]) -> Gathered:
     if len(paths) < 2:
         return Gathered(tuple((path,) for path in paths), ())
     surveys = {path: _survey(path) for path in paths}
-    repeated = _repeated(surveys)
-    kept = {path: survey for path, survey in surveys.items() if path not in repeated}
-    return Gathered(tuple(_sets(kept)), tuple(repeated.items()))
+    logs, repeated = _without_repeated(dict(_joined(surveys)))
+    return Gathered(tuple(logs), tuple(repeated.items()))
 
 
-def read_all(files: Iterable[Path]) -> Iterator[tuple[Path, Event | Damage]]:
+def read_all(log: Log) -> Iterator[tuple[Path, Event | Damage]]:
     """Yield what `eventlog.read` does of the files of one log, each with its file."""
-    for path in files:
+    for path in log:
         for item in read(path):
             yield path, item
 
@@ -82,7 +85,7 @@ _AD_INFORMATION = 28  # says more of the event before it; often in one of two lo
 
 
 class _Survey(NamedTuple):
-    """When a file's earliest and latest event were, and a fingerprint of each event."""
+    """When a file's earliest and latest event were, and a fingerprint of each event, sorted."""
 
     first_ns: int
     latest_ns: int
@@ -96,7 +99,7 @@ def _survey(path: Path) -> _Survey:
         if isinstance(item, Event) and item.cluster >= 0 and item.number != _AD_INFORMATION:
             first_ns, latest_ns = min(first_ns, item.time_ns), max(latest_ns, item.time_ns)
             prints.append(hash(_shared(item)))
-    return _Survey(first_ns, latest_ns, prints)
+    return _Survey(first_ns, latest_ns, array("q", sorted(prints)))
 
 
 def _shared(event: Event) -> Hashable:
@@ -109,47 +112,46 @@ def _shared(event: Event) -> Hashable:
     return event.number, job, event.time_ns // SECOND % _DAY_S, event.text
 
 
-def _repeated(surveys: Mapping[Path, _Survey]) -> dict[Path, Path]:
-    """Each file all of whose events are, in their order, in another one; and that other one."""
-    repeated = dict[Path, Path]()
+# --- what belongs together ------------------------------------------------------------------------
+
+_Key = TypeVar("_Key")
+
+
+def _joined(surveys: Mapping[Path, _Survey]) -> Iterator[tuple[Log, _Survey]]:
+    """The logs that the files make."""
+    groups = defaultdict[Path, dict[Path, _Survey]](dict)
     for path, survey in surveys.items():
-        if path not in repeated:
-            others = {
-                other: of.prints
-                for other, of in surveys.items()
-                if other != path and other not in repeated and len(of.prints) <= len(survey.prints)
-            }
-            repeated |= dict.fromkeys(_inside(survey.prints, others), path)
-    return repeated
-
-
-def _inside(prints: "array[int]", others: "Mapping[Path, array[int]]") -> Iterator[Path]:
-    awaited = defaultdict[int, list[tuple[Path, int]]](list)  # by the next event to be found
-    for other, of in others.items():
-        if of:
-            awaited[of[0]].append((other, 0))
-    for found in prints:
-        for other, at in awaited.pop(found, ()):
-            if at + 1 == len(others[other]):
-                yield other
-            else:
-                awaited[others[other][at + 1]].append((other, at + 1))
-
-
-# --- rotated logs ---------------------------------------------------------------------------------
-
-
-def _sets(surveys: Mapping[Path, _Survey]) -> Iterator[tuple[Path, ...]]:
-    logs = defaultdict[Path, list[Path]](list)
-    for path in surveys:
-        logs[path.with_name(_ROTATED.sub("", path.name) or path.name)].append(path)
-    for files in logs.values():
-        in_order = sorted(files, key=lambda path: surveys[path][:2])
-        if all(_before(surveys[one], surveys[next_]) for one, next_ in pairwise(in_order)):
-            yield tuple(in_order)
+        groups[path.with_name(_ROTATED.sub("", path.name) or path.name)][path] = survey
+    for group in groups.values():
+        files, copies = _without_repeated(group)
+        in_order = sorted(files, key=lambda path: group[path][:2])
+        if all(_before(group[one], group[other]) for one, other in pairwise(in_order)):
+            prints = array("q", sorted(chain(*(group[path].prints for path in in_order))))
+            yield tuple(in_order), group[in_order[0]]._replace(prints=prints)
+            yield from (((path,), group[path]) for path in copies)
         else:
-            yield from ((path,) for path in files)
+            yield from (((path,), survey) for path, survey in group.items())
 
 
 def _before(one: _Survey, other: _Survey) -> bool:
     return one.latest_ns - _OVERLAP_NS <= other.first_ns
+
+
+def _without_repeated(surveys: Mapping[_Key, _Survey]) -> tuple[list[_Key], dict[_Key, _Key]]:
+    """Those to keep; and those all of whose events are in another one, with that one."""
+    repeated = dict[_Key, _Key]()
+    for key, survey in surveys.items():
+        if key not in repeated:
+            for other, of in surveys.items():
+                if other != key and other not in repeated and _inside(of.prints, survey.prints):
+                    repeated[other] = key
+    return [key for key in surveys if key not in repeated], repeated
+
+
+def _inside(prints: "array[int]", others: "array[int]") -> bool:
+    return 0 < len(prints) <= len(others) and all(_has(others, of) for of in prints)
+
+
+def _has(prints: "array[int]", wanted: int) -> bool:
+    at = bisect_left(prints, wanted)
+    return at < len(prints) and prints[at] == wanted
