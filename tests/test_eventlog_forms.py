@@ -204,34 +204,61 @@ def test_damaged_ads_are_told_and_those_around_them_read(tmp_path):
     assert [item.line for item in items if isinstance(item, Event)] == [1, 16, 56]
     assert [str(item) for item in items if isinstance(item, Damage)] == [
         "12-15: event cut off: no line '}' after it",
-        "27-36: no ad of an event (not well-formed)",
-        "38-47: no ad of an event (not well-formed)",
-        "49: an ad, but not of an event (EventTypeNumber, EventTime, Cluster, …)",
+        "27-37: no ad of an event (not well-formed)",
+        "38-48: no ad of an event (not well-formed)",
+        "49: no ad of an event (without Cluster)",
         "50: impossible time (day is out of range for month)",
-        "51: an ad, but not of an event (EventTypeNumber, EventTime, Cluster, …)",
+        "51: no ad of an event (without Cluster)",
         "52: no event header, but '[[[[['",
-        "53: no ad of an event (not well-formed)",
+        "53-54: no ad of an event (not well-formed)",
         "55: no ad of an event (nested too deep)",
         "67-68: event cut off: no line '}' after it",
     ]
 
 
+@pytest.mark.parametrize("form", [xml, lambda ad: json.dumps(ad) + "\n"], ids=["XML", "JSON"])
+def test_an_ad_that_may_be_of_two_events_is_none(tmp_path, form):
+    whole, twice = form(HELD), form({**HELD, "Twice": 8})
+    text = (
+        whole
+        + twice.replace("Twice", "Proc")
+        + form({**HELD, "MyType": "JobReleaseEvent"})
+        + form({name: value for name, value in HELD.items() if name != "Proc"})
+        + form({**HELD, "EventTime": "noon"})
+        + whole
+    )
+    items = list(read(written(tmp_path, text)))
+    assert [isinstance(item, Event) for item in items] == [True, False, False, False, False, True]
+    assert [item.reason for item in items if isinstance(item, Damage)] == [
+        "no ad of an event ('Proc' twice)",
+        "no ad of an event (of two events: 12 and JobReleaseEvent)",
+        "no ad of an event (without Proc)",
+        "no ad of an event (EventTime 'noon')",
+    ]
+
+
 @pytest.mark.parametrize("text", ["{\n}\n", "<c>\n</c>\n", '{"EventTypeNumber": 5}\n'])
 def test_a_file_of_other_ads_is_no_log(tmp_path, text):
-    with pytest.raises(DataError, match="an ad, but not of an event"):
+    with pytest.raises(DataError, match="no ad of an event"):
         list(read(written(tmp_path, text)))
 
 
 def test_values_that_no_event_has_do_no_harm(tmp_path):
     odd = [10**400, -1, 1e308, None, True, [1, [2]], {"a": {}}, "a\nb", "/Expr(x + 1)/"]
     ads = [
-        {**HELD, "EventTypeNumber": number, name: value}
+        {
+            **HELD,
+            "EventTypeNumber": number,
+            "MyType": eventlog_ads.TYPES.get(number, "FutureEvent"),
+            name: value,
+        }
         for number in range(50)
         for name in ("Type", "SentBytes", "Reason", "HoldReasonCode", "MemoryUsage", "ExecuteProps")
         for value in odd
     ]
     items = list(read(written(tmp_path, "".join(json.dumps(ad) + "\n" for ad in ads))))
     assert len(items) == len(ads)
+    assert sum(isinstance(item, Event) for item in items) > len(ads) / 2
     assert all("\n" not in line for item in items if isinstance(item, Event) for line in item.body)
 
 
@@ -264,6 +291,15 @@ def test_each_kind_of_value_in_both_forms():
     expression = eventlog_ads.Expression("x + 1")
     assert eventlog_ads.of_json(r'{"e": "\/Expr(x + 1)\/"}') == {"e": expression}
     assert eventlog_ads.of_xml('<c><a n="e"><e>x + 1</e></a></c>') == {"e": expression}
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ['<a n="x"/>', '<a n="x"><i>1</i><i>2</i></a>', "<a><i>1</i></a>", '<a n="x"><i>one</i></a>'],
+)
+def test_an_element_that_is_no_ad_is_refused(inside):
+    with pytest.raises(ValueError, match=r"not well-formed|invalid literal for int"):
+        eventlog_ads.of_xml(f"<c>{inside}</c>")
 
 
 def test_the_logs_are_there():

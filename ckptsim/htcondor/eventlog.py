@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 from ckptsim.errors import DataError
 from ckptsim.htcondor import eventlog_ads
@@ -163,8 +163,9 @@ def _blocks(path: Path) -> Iterator[_Block]:
             continue
         closing = line.rstrip()
         if closing in (_DOTS, end):
-            lines = (first, last) if block else (number, number)
-            yield _Block(*lines, block, end if closing == end else None, header)
+            whole = closing == end
+            last = number if not block or (whole and not header) else last
+            yield _Block(first if block else number, last, block, end if whole else None, header)
             block, end = [], None
             continue
         begins, begun = _begin(line)
@@ -238,20 +239,23 @@ def _of_text(block: _Block, header: re.Match[str], years: Years) -> Event:
 
 def _of_ad(block: _Block, end: str, years: Years) -> Event:
     text = "\n".join([*block.lines, end])
-    of = eventlog_ads.of_xml if end == _XML_END else eventlog_ads.of_json
     try:
-        ad = of(text)
+        ad = eventlog_ads.of_xml(text) if end == _XML_END else eventlog_ads.of_json(text)
+        head = eventlog_ads.head(ad)
     except ValueError as error:
         raise ValueError(f"no ad of an event ({error})") from None
-    number: Any = ad.get("EventTypeNumber")
-    told = ad.get("EventTime")
-    stamp = _AD_TIME.fullmatch(told) if isinstance(told, str) else None
-    cluster, proc, subproc = (ad.get(name, -1) for name in ("Cluster", "Proc", "Subproc"))
-    if stamp is None or not all(type(of) is int for of in (number, cluster, proc, subproc)):
-        raise ValueError("an ad, but not of an event (EventTypeNumber, EventTime, Cluster, …)")
-    time_ns = _time_ns(stamp.groups(), years)
-    first, *body = eventlog_ads.lines(number, ad)
-    return Event(number, cluster, proc, subproc, time_ns, first, tuple(body), block.line)
+    stamp = _AD_TIME.fullmatch(head.stamp)
+    if stamp is None:
+        raise ValueError(f"no ad of an event (EventTime {head.stamp!r})")
+    return Event(
+        head.number,
+        head.cluster,
+        head.proc,
+        head.subproc,
+        _time_ns(stamp.groups(), years),
+        *eventlog_ads.words(head.number, ad),
+        block.line,
+    )
 
 
 def _time_ns(stamp: Sequence[str | None], years: Years) -> int:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from xml.etree import ElementTree as ET
 
 from ckptsim.htcondor import joblog
@@ -33,12 +33,24 @@ class Expression(NamedTuple):
 def of_json(text: str) -> Ad:
     """The ad that a text in braces holds in JSON; raises ValueError."""
     try:
-        found = json.loads(text)
+        return cast("Ad", json.loads(text, object_pairs_hook=_ad_of_pairs))
     except json.JSONDecodeError:
         raise ValueError("not well-formed") from None
     except RecursionError:
         raise ValueError("nested too deep") from None
-    return {name: _of_json(value) for name, value in found.items()}
+
+
+def _ad_of_pairs(pairs: list[tuple[str, Any]]) -> Ad:
+    return _ad((name, _of_json(value)) for name, value in pairs)
+
+
+def _ad(pairs: Iterable[tuple[str, Any]]) -> Ad:
+    ad = Ad()
+    for name, value in pairs:
+        if name in ad:  # two events, and what was between them is lost
+            raise ValueError(f"{name!r} twice")
+        ad[name] = value
+    return ad
 
 
 def _of_json(value: Any) -> Any:
@@ -51,23 +63,18 @@ def of_xml(text: str) -> Ad:
     try:
         # No entity can be declared inside an element, so none can blow up.
         return _attributes(ET.fromstring(text))  # noqa: S314
-    except ET.ParseError:
+    except (ET.ParseError, KeyError, TypeError):  # the last two: not as classads.dtd has it
         raise ValueError("not well-formed") from None
     except RecursionError:
         raise ValueError("nested too deep") from None
 
 
 def _attributes(ad: ET.Element) -> Ad:
-    return {attribute.attrib.get("n", ""): _of_xml(attribute) for attribute in ad}
-
-
-def _of_xml(holder: ET.Element) -> Any:
-    """The value of the one element in an `<a>` (classads.dtd)."""
-    value = holder[0] if len(holder) else None
-    return None if value is None else _value(value)
+    return _ad((attribute.attrib["n"], _value(*attribute)) for attribute in ad)
 
 
 def _value(value: ET.Element) -> Any:
+    """The value that an `<a>` holds in its one element (classads.dtd)."""
     text = value.text or ""
     match value.tag:
         case "i":
@@ -89,12 +96,71 @@ def _value(value: ET.Element) -> Any:
     return text
 
 
+# --- what it is of --------------------------------------------------------------------------------
+
+TYPES = {
+    0: "SubmitEvent",
+    1: "ExecuteEvent",
+    4: "JobEvictedEvent",
+    5: "JobTerminatedEvent",
+    6: "JobImageSizeEvent",
+    7: "ShadowExceptionEvent",
+    8: "GenericEvent",
+    9: "JobAbortedEvent",
+    10: "JobSuspendedEvent",
+    11: "JobUnsuspendedEvent",
+    12: "JobHeldEvent",
+    13: "JobReleaseEvent",
+    16: "PostScriptTerminatedEvent",
+    21: "RemoteErrorEvent",
+    22: "JobDisconnectedEvent",
+    23: "JobReconnectedEvent",
+    24: "JobReconnectFailedEvent",
+    28: "JobAdInformationEvent",
+    40: "FileTransferEvent",
+}
+# The head of a pool's own log, and a script of a node whose job was never submitted.
+_OF_NO_JOB = {8, 16}
+
+
+class Head(NamedTuple):
+    """What the header of the text form says; the stamp as it is written."""
+
+    number: int
+    cluster: int
+    proc: int
+    subproc: int
+    stamp: str
+
+
+def head(ad: Ad) -> Head:
+    """What an event is of; raises ValueError where the ad is of none, or of parts of two."""
+    number = _integer(ad, "EventTypeNumber")
+    absent = -1 if number in _OF_NO_JOB or number not in TYPES else None
+    job = [_integer(ad, name, absent) for name in ("Cluster", "Proc", "Subproc")]
+    stamp, of = ad.get("EventTime"), ad.get("MyType")
+    if not isinstance(stamp, str):
+        raise ValueError("without EventTime")  # noqa: TRY004  # a fault of the log, not of the caller
+    if of != TYPES.get(number, of):
+        raise ValueError(f"of two events: {number} and {of}")
+    return Head(number, job[0], job[1], job[2], stamp)
+
+
+def _integer(ad: Ad, name: str, absent: int | None = None) -> int:
+    value = ad.get(name, absent)
+    if not isinstance(value, int):
+        raise ValueError(f"without {name}")  # noqa: TRY004
+    return int(value)
+
+
 # --- what the text form says ----------------------------------------------------------------------
 
 
-def lines(number: int, ad: Ad) -> list[str]:
-    """The lines of the text form, the first one without its header."""
-    return [line.replace("\n", "|").replace("\r", "") for line in _WORDS.get(number, _other)(ad)]
+def words(number: int, ad: Ad) -> tuple[str, tuple[str, ...]]:
+    """What follows the header in the text form, and the lines below."""
+    lines = _WORDS.get(number, _other)(ad)
+    first, *body = (line.replace("\n", "|").replace("\r", "") for line in lines)
+    return first, tuple(body)
 
 
 def _submitted(ad: Ad) -> Iterator[str]:
