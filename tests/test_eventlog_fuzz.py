@@ -153,8 +153,8 @@ def last_line_of_ad(event, lines):
     last = next(ends)
     text = "\n".join(lines[event.line - 1 : last])
     for name, value in (("EventTypeNumber", event.number), ("Cluster", event.cluster)):
-        said = re.findall(rf'"{name}"\W+(?:i>)?(-?\d+)', text)
-        assert str(value) in said or (said, value) == ([], -1)
+        said = [int(of) for of in re.findall(rf'"{name}"\W+?(?:i>)?(-?\d+)', text)]
+        assert value in said or (said, value) == ([], -1)
     return last
 
 

@@ -31,9 +31,14 @@ _GZIP = b"\x1f\x8b"
 # Longest event, in characters, and longest line read in one piece: a binary file may have none that
 # ends. HTCondor cuts its texts at 8191.
 _LONGEST = 1 << 18
-_CHUNK = 1 << 16
+_CHUNK = 1 << 15
 _DOTS = "..."
-_HEADER = re.compile(rf"(\d{{3}}) \((-?\d+)\.(-?\d+)\.(-?\d+)\) {STAMP}(?:\s+(.*))?$")
+_HEAD = rf"(\d{{3}}) \((-?\d+)\.(-?\d+)\.(-?\d+)\) {STAMP}"
+_HEADER = re.compile(_HEAD + r"(?:\s+(.*))?$")
+# An event in one piece, as nearly all are: that is twice as fast as line by line.
+_WHOLE = re.compile(
+    _HEAD + r"(?:[^\S\r\n]+([^\r\n]*))?\r?\n(?:(?:[ \tA-Za-z][^\r\n]*)?\r?\n)*+\.\.\.\r?\n"
+)
 _AD_TIME = re.compile(STAMP)
 _EXPECTED = "an HTCondor job event log"
 _EXAMPLE = "000 (123.000.000) 2026-01-31 12:00:00 Job submitted from host: …"
@@ -106,20 +111,31 @@ def open_text(path: Path, expected: str) -> TextIO:
     return path.open(encoding="utf-8", errors="replace", newline="\n")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines without their ends, and their numbers; the pieces of an overlong one share a number."""
-    number, rest = 1, ""
+def _parts(path: Path) -> Iterator[tuple[int, str | re.Match[str]]]:
+    """Whole events and other lines without their ends, with their line numbers.
+
+    The pieces of an overlong line share a number.
+    """
+    number, text = 1, ""
     with open_text(path, _EXPECTED) as stream:
         while chunk := stream.read(_CHUNK):
-            *lines, rest = (rest + chunk).split("\n")
-            for line in lines:
-                yield number, line.rstrip("\r")
-                number += 1
-            if len(rest) > _LONGEST:
-                yield number, rest
-                rest = ""
-    if rest:
-        yield number, rest.rstrip("\r")
+            text, at = text + chunk, 0
+            while (end := text.find("\n", at)) >= 0:
+                if whole := _WHOLE.match(text, at):
+                    yield number, whole
+                    end = whole.end()
+                    number += text.count("\n", at, end)
+                    at = end
+                else:
+                    yield number, text[at:end].rstrip("\r")
+                    number += 1
+                    at = end + 1
+            text = text[at:]
+            if len(text) > _LONGEST:
+                yield number, text
+                text = ""
+    if text:
+        yield number, text.rstrip("\r")
 
 
 # --- from lines to blocks -------------------------------------------------------------------------
@@ -153,39 +169,66 @@ def _begin(line: str) -> tuple[str | None, re.Match[str] | None]:
 
 
 def _blocks(path: Path) -> Iterator[_Block]:
-    first = last = 1
-    block, end, header, room = list[str](), None, None, _LONGEST
-    for number, line in _lines(path):
-        if end and line[:1] in _INDENTS and room > 0:  # most lines are inside of an event
-            block.append(line)
-            room -= len(line)
-            last = number
-            continue
-        closing = line.rstrip()
-        if closing in (_DOTS, end):
-            whole = closing == end
-            last = number if not block or (whole and not header) else last
-            yield _Block(first if block else number, last, block, end if whole else None, header)
-            block, end = [], None
-            continue
-        begins, begun = _begin(line)
-        if begins:
-            if block:  # without its end, the event before this one was cut off
-                yield _Block(first, last, block, None, header)
-            block, first, end, header, room = [line], number, begins, begun, _LONGEST
-            if not begun and closing.endswith(begins):  # an ad on one line
-                yield _Block(number, number, [closing.removesuffix(begins)], begins)
-                block, end = [], None
-        elif not block and not _AROUND.fullmatch(closing):
-            block, first, end, header = [line], number, None, None
-        elif end and room > 0:
-            block.append(line)
-            room -= len(line)
+    by_line = _ByLine()
+    for number, part in _parts(path):
+        if isinstance(part, str):
+            yield from by_line.take(number, part)
         else:
-            block, end = block[:1], None
-        last = number
-    if block:
-        yield _Block(first, last, block, None, header)
+            yield from by_line.cut_off()
+            lines = part[0].replace("\r", "").split("\n")[:-2]
+            yield _Block(number, number + len(lines) - 1, lines, _DOTS, part)
+    yield from by_line.cut_off()
+
+
+class _ByLine:
+    """The event, or what is none, that is being read line by line."""
+
+    def __init__(self) -> None:
+        self.lines = list[str]()
+        self.first = self.last = self.room = 0
+        self.end: str | None = None  # to come; None where the lines are no event
+        self.header: re.Match[str] | None = None
+
+    def take(self, number: int, line: str) -> Iterator[_Block]:
+        closing = line.rstrip()
+        if closing in (_DOTS, self.end):
+            yield self._closed(number, closing)
+            return
+        end, header = _begin(line)
+        if end:
+            yield from self.cut_off()
+            if not header and closing.endswith(end):  # an ad on one line
+                yield _Block(number, number, [closing.removesuffix(end)], end)
+                return
+        if end or not (self.lines or _AROUND.fullmatch(closing)):
+            self.lines, self.first, self.room = [line], number, _LONGEST
+            self.end, self.header = end, header
+        elif self.lines:
+            self._go_on(line)
+        self.last = number
+
+    def _go_on(self, line: str) -> None:
+        self.room -= len(line)
+        if self.end and self.room > 0:
+            self.lines.append(line)
+        else:
+            self.lines, self.end = self.lines[:1], None
+
+    def _closed(self, number: int, closing: str) -> _Block:
+        """The block that this line closes; dots close all, but end only events in text form."""
+        if not self.lines:
+            return _Block(number, number, [], None)
+        end = closing if closing == self.end else None
+        last = self.last if closing == _DOTS else number
+        block = _Block(self.first, last, self.lines, end, self.header)
+        self.lines, self.end = [], None
+        return block
+
+    def cut_off(self) -> Iterator[_Block]:
+        """The block that another one begins after, without its end."""
+        if self.lines:
+            yield _Block(self.first, self.last, self.lines, None, self.header)
+        self.lines, self.end = [], None
 
 
 # --- from blocks to events ------------------------------------------------------------------------
@@ -282,16 +325,14 @@ def _missing(block: _Block) -> str:
 def _days_seen(path: Path) -> Iterator[Day]:
     """The days of the stamps, and of what else has a year, to the end of what can be read."""
     with suppress(OSError, EOFError, zlib.error):  # told when the events are read
-        day_before = ""
-        for _, line in _lines(path):
-            if line[3:5] == " (":
-                at = line.find(") ") + 2
-                day = line[at : at + 5]  # of the form without a year, the only one to go on after
-                if day != day_before and (header := _HEADER.match(line)):
-                    yield day_of(header.groups()[4:8])
-                    day_before = day
-            elif "EventTime" in line:
-                if stamp := _AD_TIME.search(line):
-                    yield day_of(stamp.groups())
-            elif footer := day_of_footer(line):
+        before = None
+        for _, part in _parts(path):
+            text = part if isinstance(part, str) else part[0]
+            header = _begin(part)[1] if isinstance(part, str) else part
+            if header and header[5] != before:
+                before = header[5]
+                yield day_of(header.groups()[4:8])
+            if "EventTime" in text and (stamp := _AD_TIME.search(text, text.index("EventTime"))):
+                yield day_of(stamp.groups())
+            if footer := day_of_footer(text):
                 yield footer
