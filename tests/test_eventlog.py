@@ -220,6 +220,15 @@ def test_an_overlong_line_is_one_line(tmp_path):
     assert (damage.line, damage.last_line, found.line) == (1, 1, 2)
 
 
+@pytest.mark.parametrize("size", range(1 << 15, 20 << 15, 1 << 15))
+def test_what_follows_a_hole_in_its_line_is_no_event(tmp_path, size):
+    path = tmp_path / "job.log"
+    event = SUBMITTED.format("2026-01-31 12:00:00")
+    path.write_text("\x00" * size + event + event)
+    damage, found = read(path)
+    assert (damage.line, damage.last_line, found.line) == (1, 1, 3)
+
+
 # A body line is anything on one line that would not begin or end an event.
 BODY = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])).map(
     lambda text: "\t" + text

@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 
 import pytest
 from test_eventlog import FORMS, LOGS, SHIPPED
@@ -11,6 +12,7 @@ from ckptsim.htcondor.eventlog import Damage, Event, read
 
 # Of a long log so many lines from anywhere are taken: each cut is another log.
 WINDOW = 150
+LONG_S = 2  # reading one takes some milliseconds
 
 
 # --- mutations, of the lines with their ends ------------------------------------------------------
@@ -103,7 +105,9 @@ def check(path, content, whole):
     """Each event is in the lines it says, no line is untold, and what is whole is found."""
     path.write_bytes(content)
     lines = text_of(content).split("\n")
+    start = time.process_time()
     items = list(items_of(path))
+    assert time.process_time() - start < LONG_S
     told = {number for item in items for number in range(item.line, last_line(item, lines) + 1)}
     assert [item.line for item in items] == sorted({item.line for item in items})
     if items:

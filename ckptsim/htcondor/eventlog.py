@@ -32,12 +32,16 @@ _GZIP = b"\x1f\x8b"
 # ends. HTCondor cuts its texts at 8191.
 _LONGEST = 1 << 18
 _CHUNK = 1 << 15
+# Stands for what came before in a line: the rest of it begins no event.
+_INSIDE = "\0"
 _DOTS = "..."
 _HEAD = rf"(\d{{3}}) \((-?\d+)\.(-?\d+)\.(-?\d+)\) {STAMP}"
 _HEADER = re.compile(_HEAD + r"(?:\s+(.*))?$")
 # An event in one piece, as nearly all are: that is twice as fast as line by line.
 _WHOLE = re.compile(
     _HEAD + r"(?:[^\S\r\n]+([^\r\n]*))?\r?\n(?:(?:[ \tA-Za-z][^\r\n]*)?\r?\n)*+\.\.\.\r?\n"
+    r"|<c>\r?\n(?:[ \t][^\r\n]*\r?\n)*+</c>\r?\n"
+    r"|\{\r?\n(?:[ \t][^\r\n]*\r?\n)*+\}\r?\n"
 )
 _AD_TIME = re.compile(STAMP)
 _EXPECTED = "an HTCondor job event log"
@@ -133,7 +137,7 @@ def _parts(path: Path) -> Iterator[tuple[int, str | re.Match[str]]]:
             text = text[at:]
             if len(text) > _LONGEST:
                 yield number, text
-                text = ""
+                text = _INSIDE
     if text:
         yield number, text.rstrip("\r")
 
@@ -143,7 +147,6 @@ def _parts(path: Path) -> Iterator[tuple[int, str | re.Match[str]]]:
 # How an event begins and how it ends, in each form; HTCondor indents what is inside of an ad.
 _XML, _XML_END = "<c>", "</c>"
 _JSON, _JSON_END = "{", "}"
-_INDENTS = frozenset("\t ")
 # What may stand around events: nothing; around ads XML's prolog, the signs of a JSON list.
 _AROUND = re.compile(r"|<\?xml .*\?>|<!DOCTYPE classads .*>|</?classads>|[\[\],]")
 
@@ -152,10 +155,15 @@ class _Block(NamedTuple):
     """Lines from the begin of an event to its end, or to where that should have been."""
 
     line: int
-    last_line: int
+    last_line: int  # the end too, but not dots
     lines: list[str]  # without the end; of what is no event, only the first
     end: str | None  # how it ended, if it did
     header: re.Match[str] | None = None
+
+
+def _header(whole: re.Match[str]) -> re.Match[str] | None:
+    """The header of an event in one piece; None: it is an ad."""
+    return whole if whole[1] else None
 
 
 def _begin(line: str) -> tuple[str | None, re.Match[str] | None]:
@@ -175,8 +183,10 @@ def _blocks(path: Path) -> Iterator[_Block]:
             yield from by_line.take(number, part)
         else:
             yield from by_line.cut_off()
-            lines = part[0].replace("\r", "").split("\n")[:-2]
-            yield _Block(number, number + len(lines) - 1, lines, _DOTS, part)
+            *lines, end, _ = part[0].replace("\r", "").split("\n")
+            header = _header(part)
+            last = number + len(lines) - (1 if header else 0)
+            yield _Block(number, last, lines, end, header)
     yield from by_line.cut_off()
 
 
@@ -328,7 +338,7 @@ def _days_seen(path: Path) -> Iterator[Day]:
         before = None
         for _, part in _parts(path):
             text = part if isinstance(part, str) else part[0]
-            header = _begin(part)[1] if isinstance(part, str) else part
+            header = _begin(part)[1] if isinstance(part, str) else _header(part)
             if header and header[5] != before:
                 before = header[5]
                 yield day_of(header.groups()[4:8])

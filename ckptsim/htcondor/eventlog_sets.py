@@ -26,7 +26,6 @@ _OVERLAP_NS = 60 * SECOND
 _DAY_S = 86_400
 _NEVER = 1 << 63
 
-
 Log = tuple[Path, ...]
 
 
