@@ -1,6 +1,9 @@
 import gzip
 import os
 import random
+import re
+import tracemalloc
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,11 +17,13 @@ from ckptsim.htcondor.eventlog import Damage, Event, read
 HERE = Path(__file__).parent
 SHARED = Path(os.environ.get("CKPTSIM_SHARED", HERE.parents[1] / "shared"))
 SHIPPED = sorted((HERE / "data" / "condor-logs").glob("*.log"))
-LOGS = SHIPPED + sorted(
-    path
-    for pattern in ("data/condor-logs/*/*.log", "data/condor-logs/*/*.txt", "golden/*/*.log")
-    for path in SHARED.glob(pattern)
-)
+FORMS = sorted((HERE / "data" / "condor-forms").glob("*/*log*"))
+LOGS = [
+    *SHIPPED,
+    *FORMS,
+    *sorted(SHARED.glob("data/condor-logs/*/*.[lt]*")),
+    *sorted(SHARED.glob("golden/*/*.log")),
+]
 
 NOISE = random.Random(1).randbytes(200_000)
 
@@ -89,6 +94,8 @@ def test_an_event_is_its_header_and_the_lines_down_to_three_dots(tmp_path):
         ("2026-01-31 12:00:01.250", "2026-01-31 12:00:01.250000"),
         ("2026-01-31T12:00:01Z", "2026-01-31 12:00:01"),
         ("2026-01-31 12:00:01.25Z", "2026-01-31 12:00:01.250000"),
+        ("2026-01-31T12:00:01+01:00", "2026-01-31 11:00:01"),
+        ("2026-01-31 23:00:01.25-0230", "2026-02-01 01:30:01.250000"),
     ],
 )
 def test_all_forms_of_stamps_with_a_year(tmp_path, written, read_as):
@@ -179,7 +186,7 @@ def test_a_gzipped_log_and_one_that_breaks_off(tmp_path):
         (b"\n\n", ": is empty"),
         (b"\x89PNG\r\n\x1a\n" * 50, ":1-100: no event header, but "),
         (b"\nhello\n...\n", ":2: no event header, but 'hello'"),
-        (b'<?xml version="1.0"?>\n', "(XML and JSON logs are not read)"),
+        (b'<?xml version="1.0"?>\n<plist/>\n', ":2: no event header, but '<plist/>'"),
         (b"000 (7.000.000) 2026-01-31 12:00:00 Job submitted", ":1: event cut off: no line of "),
         (gzip.compress(NOISE, mtime=0)[:99], ":1: cannot be read from here on (Compressed file"),
     ],
@@ -211,6 +218,15 @@ def test_an_overlong_line_is_one_line(tmp_path):
     path.write_text("\x00" * (5 << 20) + "\n" + event)
     damage, found = read(path)
     assert (damage.line, damage.last_line, found.line) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("size", range(1 << 15, 20 << 15, 1 << 15))
+def test_what_follows_a_hole_in_its_line_is_no_event(tmp_path, size):
+    path = tmp_path / "job.log"
+    event = SUBMITTED.format("2026-01-31 12:00:00")
+    path.write_text("\x00" * size + event + event)
+    damage, found = read(path)
+    assert (damage.line, damage.last_line, found.line) == (1, 1, 3)
 
 
 # A body line is anything on one line that would not begin or end an event.
@@ -283,17 +299,129 @@ def test_every_line_is_in_an_event_or_told_as_damage(tmp_path_factory, lines):
     assert filled <= told
 
 
+# What the lines of an event hold of the ad that HTCondor makes of it.
+FIELDS = {
+    1: {"ExecuteHost": r"on host: (.*)", "SlotName": r"SlotName: (.*)"},
+    4: {"ReasonCode": r"Code (\d+)", "Reason": r"\t(?:Reason: |(?=The job attribute))(.*)"},
+    5: {"ReturnValue": r"\(return value (-?\d+)\)", "TerminatedBySignal": r"\(signal (\d+)\)"},
+    7: {"Message": r"Shadow exception!\n\s+(.*)"},
+    9: {"Reason": r"Job was aborted.*\n\t(.*)"},
+    12: {"HoldReason": r"held\.\n\t(.*)", "HoldReasonCode": r"Code (\d+) Subcode"},
+    16: {"DAGNodeName": r"DAG Node: (.*)"},
+    22: {"StartdName": r"Trying to reconnect to (\S+)", "DisconnectReason": r"\n    (.*)"},
+    24: {"StartdName": r"Can not reconnect to (.*), ", "Reason": r"\n    (.*)"},
+    40: {"Host": r"Transferring to host: (.*)"},
+}
+
+
+def fields(event, ad):
+    """The fields by our lines and by HTCondor's reader."""
+    text = "\n".join([event.text, *event.body])
+    for name, pattern in FIELDS.get(event.number, {}).items():
+        match = re.search(pattern, text)
+        yield match and match[1].strip(), str(ad[name]).strip() if name in ad else None
+
+
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: "/".join(path.parts[-2:]))
 def test_htcondors_own_reader_finds_the_same_events(path):
     htcondor2 = pytest.importorskip("htcondor2")
     ours = list(read(path))
     theirs = list(htcondor2.JobEventLog(str(path)).events(stop_after=0))
     # Without a year in the stamp that reader takes the present one: only the rest is compared.
-    start = 0 if path.read_text(errors="replace")[:60].find("/") < 0 else 5
+    start = 5 if re.search(r"\) \d\d/", path.read_text(errors="replace")) else 0
     assert [
-        (event.number, event.cluster, event.proc, stamp(event)[start:19].replace(" ", "T"))
+        (
+            event.number,
+            event.cluster,
+            event.proc,
+            event.subproc,
+            stamp(event)[start:23].replace(" ", "T"),
+        )
         for event in ours
     ] == [
-        (int(event.type), event.cluster, event.proc, event["EventTime"][start:19])
+        (
+            int(event.type),
+            event.cluster,
+            event.proc,
+            event.get("Subproc", -1),
+            event["EventTime"][start:23],
+        )
         for event in theirs
     ]
+    pairs = [pair for event, ad in zip(ours, theirs, strict=True) for pair in fields(event, ad)]
+    assert [found for found, _ in pairs] == [told for _, told in pairs]
+
+
+def readmes_counts():
+    """File and counts of events of the data's README, whose author took HTCondor's own reader."""
+    readme = SHARED / "data" / "condor-logs" / "README.md"
+    rows = readme.read_text().splitlines() if readme.exists() else []
+    for row in rows:
+        name = re.match(r"(?:\| |- `)([\w/.-]+\.(?:log|txt))", row)
+        if name:
+            folder = "reconstructed/" if row.startswith("-") else ""
+            counts = re.findall(r"(?<=[ |])(\d{3}):(\d+)(?=[ |])", row)
+            yield folder + name[1], {int(number): int(count) for number, count in counts}
+
+
+def test_the_readme_tells_of_every_log(shared):
+    told = {name for name, _ in readmes_counts()}
+    assert told == {
+        str(path.relative_to(shared / "data" / "condor-logs"))
+        for path in LOGS
+        if path.parent.parent.name == "condor-logs" and path.is_relative_to(shared)
+    }
+    assert len(told) == 25
+
+
+@pytest.mark.parametrize(("name", "counts"), list(readmes_counts()))
+def test_as_many_events_of_each_kind_as_the_readme_says(shared, name, counts):
+    assert counts
+    assert Counter(event.number for event in read(shared / "data" / "condor-logs" / name)) == counts
+
+
+# --- size -----------------------------------------------------------------------------------------
+
+
+def peak_memory(path):
+    """In bytes, while the log is read."""
+    tracemalloc.start()
+    try:
+        for _ in read(path):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("path", [SHIPPED[0], FORMS[0], FORMS[-1]], ids=lambda path: path.name)
+def test_memory_does_not_grow_with_the_log(tmp_path, path):
+    content = path.read_bytes() * (200_000 // path.stat().st_size + 1)
+    peaks = []
+    for times in (1, 10):
+        log = tmp_path / f"{times}.log"
+        log.write_bytes(content * times)
+        peaks.append(peak_memory(log))
+    assert peaks[1] < peaks[0] + 100_000 < len(content) * 10 / 2
+
+
+@pytest.mark.parametrize(
+    ("start", "line"),
+    [
+        ("001 (7.000.000) 2026-01-31 12:00:01 Job executing\n", "\tindented\n"),
+        ("001 (7.000.000) 2026-01-31 12:00:01 Job executing\n", "not indented\n"),
+        ("<c>\n", "    <a/>\n"),
+        ("{\n", '  "a": 1,\n'),
+        ("", "no event\n"),
+        ("", "\x00" * 100),
+    ],
+    ids=["body", "other lines", "XML", "JSON", "no event", "one line"],
+)
+def test_an_event_without_end_does_not_fill_the_memory(tmp_path, start, line):
+    path = tmp_path / "job.log"
+    path.write_text(
+        SUBMITTED.format("2026-01-31 12:00:00") + start + line * (1_500_000 // len(line))
+    )
+    assert peak_memory(path) < 3_000_000
+    event, damage = read(path)
+    assert (event.line, damage.line) == (1, 3)

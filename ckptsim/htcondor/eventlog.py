@@ -1,9 +1,11 @@
 """HTCondor's job event log, read as a stream.
 
-Layout (htcondor-rules.md, section 8; HTCondor `src/condor_utils/condor_event.cpp`): a header
-`NNN (cluster.proc.subproc) DATE TIME first line`, body lines, then a line of exactly three dots.
+Text form (htcondor-rules.md, section 8; HTCondor `src/condor_utils/condor_event.cpp`): a header
+`NNN (cluster.proc.subproc) DATE TIME first line`, body lines, then a line of exactly three dots. In
+the XML and JSON forms an event is an ad over several lines; it is read as if it had been written as
+text (`eventlog_ads`). One file may hold all three.
 
-Two things make real logs hard. Stamps of the older form have no year: see `_first_year`. And
+Two things make real logs hard. Stamps of the older form have no year (`eventlog_years`). And
 writers die in the middle of an event: what cannot be read comes out as `Damage` between the events,
 with its line numbers, so that the caller can count and tell it.
 
@@ -11,42 +13,39 @@ Times are wall-clock stamps, taken as if every day had 24 hours: in a log that i
 a stretch across a change of daylight saving time is an hour too long or too short.
 """
 
-import calendar
 import gzip
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from ckptsim.errors import DataError
+from ckptsim.htcondor import eventlog_ads
+from ckptsim.htcondor.eventlog_years import STAMP, Day, Years, day_of, day_of_footer, first_year
 
 # What two bytes at the front tell a gzip file by (RFC 1952).
 _GZIP = b"\x1f\x8b"
-# Longest line read in one piece, in characters: a binary file may have none that ends.
-_LINE = 1 << 20
+# Longest event, in characters, and longest line read in one piece: a binary file may have none that
+# ends. HTCondor cuts its texts at 8191.
+_LONGEST = 1 << 18
+_CHUNK = 1 << 15
+# Stands for what came before in a line: the rest of it begins no event.
+_INSIDE = "\0"
 _DOTS = "..."
-_HEADER = re.compile(
-    r"(\d{3}) \((-?\d+)\.(-?\d+)\.(-?\d+)\) "
-    r"(?:(\d{4})-(\d\d)-(\d\d)[ T]|(\d\d)/(\d\d) )(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z?"
-    r"(?:\s+(.*))?$"
+_HEAD = rf"(\d{{3}}) \((-?\d+)\.(-?\d+)\.(-?\d+)\) {STAMP}"
+_HEADER = re.compile(_HEAD + r"(?:\s+(.*))?$")
+# An event in one piece, as nearly all are: that is twice as fast as line by line.
+_WHOLE = re.compile(
+    _HEAD + r"(?:[^\S\r\n]+([^\r\n]*))?\r?\n(?:(?:[ \tA-Za-z][^\r\n]*)?\r?\n)*+\.\.\.\r?\n"
+    r"|<c>\r?\n(?:[ \t][^\r\n]*\r?\n)*+</c>\r?\n"
+    r"|\{\r?\n(?:[ \t][^\r\n]*\r?\n)*+\}\r?\n"
 )
-# The one stamp with a year in a log of the older form: the footer of event 005.
-_FOOTER = re.compile(r"of its own accord at (\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\dZ")
+_AD_TIME = re.compile(STAMP)
 _EXPECTED = "an HTCondor job event log"
 _EXAMPLE = "000 (123.000.000) 2026-01-31 12:00:00 Job submitted from host: …"
-
-_DAY_NS = 86_400 * 10**9
-_EPOCH = date(1970, 1, 1).toordinal()
-# Days are counted as if every year were a leap year, so that a day needs no year to be counted.
-_YEAR = 366
-# A stamp this many days before the last one is out of order (logs are joined, clocks set right);
-# one from further back is of the next year.
-_SLACK = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def read(path: Path) -> Iterator[Event | Damage]:
 
     """
     open_text(path, _EXPECTED).close()
-    return _items(path, _Years(_first_year(path)))
+    return _items(path, Years(first_year(_days_seen(path), path.stat().st_mtime)))
 
 
 def open_text(path: Path, expected: str) -> TextIO:
@@ -116,49 +115,136 @@ def open_text(path: Path, expected: str) -> TextIO:
     return path.open(encoding="utf-8", errors="replace", newline="\n")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines without their ends, and their numbers; the pieces of an overlong one share a number."""
-    number = 1
+def _parts(path: Path) -> Iterator[tuple[int, str | re.Match[str]]]:
+    """Whole events and other lines without their ends, with their line numbers.
+
+    The pieces of an overlong line share a number.
+    """
+    number, text = 1, ""
     with open_text(path, _EXPECTED) as stream:
-        for line in iter(partial(stream.readline, _LINE), ""):
-            yield number, line.rstrip("\r\n")
-            number += line.endswith("\n")
+        while chunk := stream.read(_CHUNK):
+            text, at = text + chunk, 0
+            while (end := text.find("\n", at)) >= 0:
+                if whole := _WHOLE.match(text, at):
+                    yield number, whole
+                    end = whole.end()
+                    number += text.count("\n", at, end)
+                    at = end
+                else:
+                    yield number, text[at:end].rstrip("\r")
+                    number += 1
+                    at = end + 1
+            text = text[at:]
+            if len(text) > _LONGEST:
+                yield number, text
+                text = _INSIDE
+    if text:
+        yield number, text.rstrip("\r")
 
 
-def _is_header(line: str) -> bool:
-    return line[3:5] == " (" and _HEADER.match(line) is not None
+# --- from lines to blocks -------------------------------------------------------------------------
+
+# How an event begins and how it ends, in each form; HTCondor indents what is inside of an ad.
+_XML, _XML_END = "<c>", "</c>"
+_JSON, _JSON_END = "{", "}"
+# What may stand around events: nothing; around ads XML's prolog, the signs of a JSON list.
+_AROUND = re.compile(r"|<\?xml .*\?>|<!DOCTYPE classads .*>|</?classads>|[\[\],]")
 
 
 class _Block(NamedTuple):
-    """Lines up to a line of dots, or to where that should have been."""
+    """Lines from the begin of an event to its end, or to where that should have been."""
 
     line: int
-    last_line: int
-    lines: list[str]  # of what is no event, only the first
-    whole: bool
+    last_line: int  # the end too, but not dots
+    lines: list[str]  # without the end; of what is no event, only the first
+    end: str | None  # how it ended, if it did
+    header: re.Match[str] | None = None
+
+
+def _header(whole: re.Match[str]) -> re.Match[str] | None:
+    """The header of an event in one piece; None: it is an ad."""
+    return whole if whole[1] else None
+
+
+def _begin(line: str) -> tuple[str | None, re.Match[str] | None]:
+    """How the event ends that begins with this line, and its header; None: none does."""
+    if line[3:5] == " (":
+        header = _HEADER.match(line)
+        return (_DOTS if header else None), header
+    if line[:1] == _JSON:
+        return _JSON_END, None
+    return (_XML_END if line.startswith(_XML) else None), None
 
 
 def _blocks(path: Path) -> Iterator[_Block]:
-    first = last = 1
-    block, is_event = list[str](), False
-    for number, line in _lines(path):
-        dots = line.rstrip() == _DOTS
-        header = not dots and _is_header(line)
-        if dots or (header and block):  # without dots, the event before this one was cut off
-            yield _Block(first if block else number, last if block else number, block, dots)
-            block = []
-        if dots or not (block or line.strip()):
-            continue
-        if not block:
-            first, is_event = number, header
-        if is_event or not block:
-            block.append(line)
-        last = number
-    if block:
-        yield _Block(first, last, block, whole=False)
+    by_line = _ByLine()
+    for number, part in _parts(path):
+        if isinstance(part, str):
+            yield from by_line.take(number, part)
+        else:
+            yield from by_line.cut_off()
+            *lines, end, _ = part[0].replace("\r", "").split("\n")
+            header = _header(part)
+            last = number + len(lines) - (1 if header else 0)
+            yield _Block(number, last, lines, end, header)
+    yield from by_line.cut_off()
 
 
-def _items(path: Path, years: "_Years") -> Iterator[Event | Damage]:
+class _ByLine:
+    """The event, or what is none, that is being read line by line."""
+
+    def __init__(self) -> None:
+        self.lines = list[str]()
+        self.first = self.last = self.room = 0
+        self.end: str | None = None  # to come; None where the lines are no event
+        self.header: re.Match[str] | None = None
+
+    def take(self, number: int, line: str) -> Iterator[_Block]:
+        closing = line.rstrip()
+        if closing in (_DOTS, self.end):
+            yield self._closed(number, closing)
+            return
+        end, header = _begin(line)
+        if end:
+            yield from self.cut_off()
+            if not header and closing.endswith(end):  # an ad on one line
+                yield _Block(number, number, [closing.removesuffix(end)], end)
+                return
+        if end or not (self.lines or _AROUND.fullmatch(closing)):
+            self.lines, self.first, self.room = [line], number, _LONGEST
+            self.end, self.header = end, header
+        elif self.lines:
+            self._go_on(line)
+        self.last = number
+
+    def _go_on(self, line: str) -> None:
+        self.room -= len(line)
+        if self.end and self.room > 0:
+            self.lines.append(line)
+        else:
+            self.lines, self.end = self.lines[:1], None
+
+    def _closed(self, number: int, closing: str) -> _Block:
+        """The block that this line closes; dots close all, but end only events in text form."""
+        if not self.lines:
+            return _Block(number, number, [], None)
+        end = closing if closing == self.end else None
+        last = self.last if closing == _DOTS else number
+        block = _Block(self.first, last, self.lines, end, self.header)
+        self.lines, self.end = [], None
+        return block
+
+    def cut_off(self) -> Iterator[_Block]:
+        """The block that another one begins after, without its end."""
+        if self.lines:
+            yield _Block(self.first, self.last, self.lines, None, self.header)
+        self.lines, self.end = [], None
+
+
+# --- from blocks to events ------------------------------------------------------------------------
+
+
+def _items(path: Path, years: Years) -> Iterator[Event | Damage]:
     events, line, first_damage = 0, 1, None
     try:
         for block in _blocks(path):
@@ -178,123 +264,85 @@ def _items(path: Path, years: "_Years") -> Iterator[Event | Damage]:
         raise DataError(f"{found}; expected {_EXPECTED}, with lines such as {_EXAMPLE!r}")
 
 
-def _item(block: _Block, years: "_Years") -> Event | Damage:
-    def damage(reason: str) -> Damage:
-        return Damage(block.line, block.last_line, reason)
-
-    if not block.lines:
-        return damage("a line of dots, but no event before it")
-    match = _HEADER.match(block.lines[0])
-    if match is None:
-        return damage(_no_header(block.lines[0].strip()))
-    if not block.whole:
-        return damage("event cut off: no line of three dots after it")
-    number, cluster, proc, subproc, *stamp, text = match.groups()
+def _item(block: _Block, years: Years) -> Event | Damage:
     try:
-        time_ns = years.time_ns(stamp)
-    except ValueError as error:
-        return damage(f"impossible time ({error})")
-    job = (int(cluster), int(proc), int(subproc))
-    return Event(int(number), *job, time_ns, text or "", tuple(block.lines[1:]), block.line)
+        if block.end == _DOTS and block.header:
+            return _of_text(block, block.header, years)
+        if block.end:
+            return _of_ad(block, block.end, years)
+        reason = _missing(block)
+    except (ValueError, OverflowError, RecursionError) as error:
+        reason = str(error)
+    return Damage(block.line, block.last_line, reason)
 
 
-def _no_header(text: str) -> str:
-    other = " (XML and JSON logs are not read)" if text[:1] in ("<", "{") else ""
-    return f"no event header, but {text[:40]!r}{other}"
-
-
-# --- the year of stamps that have none ------------------------------------------------------------
-
-
-@lru_cache(maxsize=_YEAR)
-def _day_of_year(month: int, day: int) -> int:
-    return date(2000, month, day).timetuple().tm_yday
-
-
-def _leap_days(year: int, month: int, day: int) -> int:
-    return year * _YEAR + _day_of_year(month, day)
-
-
-def _year_after(latest: int, month: int, day: int) -> int:
-    """The first year in which this day is no more than the slack before `latest`, in leap days."""
-    return -((_day_of_year(month, day) + _SLACK - latest) // _YEAR)
-
-
-# Such a latest stamp that `_year_after` puts any first stamp into year 0.
-_BEFORE_ALL = _SLACK + 1
-
-
-class _Years:
-    """Turns stamps into time, carrying the year on from stamp to stamp.
-
-    The first stamp, if without a year, falls into `first_year`.
-    """
-
-    def __init__(self, first_year: int) -> None:
-        self._latest = first_year * _YEAR + _BEFORE_ALL
-
-    def time_ns(self, stamp: Sequence[str | None]) -> int:
-        """Take the stamp's groups in `_HEADER`; raise ValueError where there is no such time."""
-        year, *_, hour, minute, second, fraction = stamp
-        month, day = stamp[1:3] if year else stamp[3:5]
-        clock = _clock_s(int(hour or 0), int(minute or 0), int(second or 0))
-        days = self._days(int(year) if year else None, int(month or 0), int(day or 0))
-        return days * _DAY_NS + clock * 10**9 + int((fraction or "").ljust(9, "0"))
-
-    def _days(self, year: int | None, month: int, day: int) -> int:
-        year = _year_after(self._latest, month, day) if year is None else year
-        days = _ordinal(year, month, day) - _EPOCH
-        self._latest = _leap_days(year, month, day)
-        return days
-
-
-def _clock_s(hour: int, minute: int, second: int) -> int:
-    if hour > 23 or minute > 59 or second > 60:  # 60: a leap second
-        raise ValueError(f"{hour:02}:{minute:02}:{second:02}")
-    return hour * 3600 + minute * 60 + second
-
-
-@lru_cache(maxsize=1024)  # most events fall on the same few days
-def _ordinal(year: int, month: int, day: int) -> int:
-    return date(year, month, day).toordinal()
-
-
-def _first_year(path: Path) -> int:
-    """The year of the first stamp.
-
-    Reads on until something in the log tells it, and to the end where only the file's time can.
-    """
-    latest, leap_years = _BEFORE_ALL, set[int]()  # counted from the year of the first stamp
-    with suppress(OSError, EOFError, zlib.error):  # told when the events are read
-        for year, month, day in _days_seen(path):
-            since = _year_after(latest, month, day)
-            if year is not None:
-                return year - since
-            latest = _leap_days(since, month, day)
-            leap_years |= {since} if (month, day) == (2, 29) else set()
-    return _year_by_file_time(path, latest, leap_years)
-
-
-def _days_seen(path: Path) -> Iterator[tuple[int | None, int, int]]:
-    """Year (where told), month and day of each stamp, and of the footers that have a year."""
-    for _, line in _lines(path):
-        if match := _HEADER.match(line) if line[3:5] == " (" else _FOOTER.search(line):
-            year, month, day = match.groups()[4:7] if match.re is _HEADER else match.groups()
-            if year is None:
-                month, day = match.groups()[7:9]
-            with suppress(ValueError):  # told when the events are read
-                _day_of_year(int(month), int(day))
-                yield int(year) if year else None, int(month), int(day)
-
-
-def _year_by_file_time(path: Path, latest: int, leap_years: set[int]) -> int:
-    """The latest year with the last stamp before the file's time, and 29 February where it is."""
-    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    # One day more, for the zone of the log's clock is not known.
-    newest = (_leap_days(written.year, written.month, written.day) + 1 - latest) // _YEAR
-    fitting = (
-        newest - back
-        for back in range(8)
-        if all(calendar.isleap(newest - back + year) for year in leap_years)
+def _of_text(block: _Block, header: re.Match[str], years: Years) -> Event:
+    number, cluster, proc, subproc, *stamp, text = header.groups()
+    return Event(
+        int(number),
+        int(cluster),
+        int(proc),
+        int(subproc),
+        _time_ns(stamp, years),
+        text or "",
+        tuple(block.lines[1:]),
+        block.line,
     )
-    return next(fitting, newest)
+
+
+def _of_ad(block: _Block, end: str, years: Years) -> Event:
+    text = "\n".join([*block.lines, end])
+    try:
+        ad = eventlog_ads.of_xml(text) if end == _XML_END else eventlog_ads.of_json(text)
+        head = eventlog_ads.head(ad)
+    except ValueError as error:
+        raise ValueError(f"no ad of an event ({error})") from None
+    stamp = _AD_TIME.fullmatch(head.stamp)
+    if stamp is None:
+        raise ValueError(f"no ad of an event (EventTime {head.stamp!r})")
+    return Event(
+        head.number,
+        head.cluster,
+        head.proc,
+        head.subproc,
+        _time_ns(stamp.groups(), years),
+        *eventlog_ads.words(head.number, ad),
+        block.line,
+    )
+
+
+def _time_ns(stamp: Sequence[str | None], years: Years) -> int:
+    try:
+        return years.time_ns(stamp)
+    except ValueError as error:
+        raise ValueError(f"impossible time ({error})") from None
+
+
+def _missing(block: _Block) -> str:
+    """What a block lacks that is no event."""
+    if not block.lines:
+        return "a line of dots, but no event before it"
+    if block.header:
+        return "event cut off: no line of three dots after it"
+    if end := _begin(block.lines[0])[0]:
+        return f"event cut off: no line {end!r} after it"
+    return f"no event header, but {block.lines[0].strip()[:40]!r}"
+
+
+# --- what tells the year --------------------------------------------------------------------------
+
+
+def _days_seen(path: Path) -> Iterator[Day]:
+    """The days of the stamps, and of what else has a year, to the end of what can be read."""
+    with suppress(OSError, EOFError, zlib.error):  # told when the events are read
+        before = None
+        for _, part in _parts(path):
+            text = part if isinstance(part, str) else part[0]
+            header = _begin(part)[1] if isinstance(part, str) else _header(part)
+            if header and header[5] != before:
+                before = header[5]
+                yield day_of(header.groups()[4:8])
+            if "EventTime" in text and (stamp := _AD_TIME.search(text, text.index("EventTime"))):
+                yield day_of(stamp.groups())
+            if footer := day_of_footer(text):
+                yield footer

@@ -102,7 +102,7 @@ class Executing(NamedTuple):
     def lines(self) -> Iterator[str]:
         yield f"Job executing on host: {self.host}"
         yield f"\tSlotName: {self.slot}"
-        yield from (f"\t{line}" for line in _attributes(self.properties))
+        yield from (f"\t{line}" for line in attributes(self.properties))
 
 
 class Evicted(NamedTuple):
@@ -276,7 +276,7 @@ class AdInformation(NamedTuple):
 
     def lines(self) -> Iterator[str]:
         yield "Job ad information event triggered."
-        yield from _attributes(self.attributes)
+        yield from attributes(self.attributes)
 
 
 class TransferEvent(NamedTuple):
@@ -380,9 +380,9 @@ def _table(usage: Usage | None) -> Iterator[str]:
     yield from map(
         "\t{} : {} {} {} ".format,
         ["Partitionable Resources", *(f"   {label:<20}" for label in labels)],
-        _column("Usage", used, 8),
-        _column("Request", requested, 8),
-        _column("Allocated", allocated, 9),
+        column("Usage", used, 8),
+        column("Request", requested, 8),
+        column("Allocated", allocated, 9),
     )
 
 
@@ -397,7 +397,7 @@ def _rows(usage: Usage) -> Iterator[tuple[str, Resource]]:
         yield "TimeSlotBusy (s)", Resource(usage.busy_s)
 
 
-def _column(heading: str, values: Iterable[float | None], width: int) -> list[str]:
+def column(heading: str, values: Iterable[float | None], width: int) -> list[str]:
     """Right-justified; where one value has a fraction, the units of all stand in line."""
     cells = ["" if value is None else _number(value) for value in values]
     if any("." in cell for cell in cells):
@@ -413,12 +413,13 @@ def _number(value: float) -> str:
 # --- attributes -----------------------------------------------------------------------------------
 
 
-def _attributes(attributes: Mapping[str, object]) -> Iterator[str]:
-    for name in sorted(attributes, key=str.lower):
-        yield f"{name} = {_classad(attributes[name])}"
+def attributes(ad: Mapping[str, object]) -> Iterator[str]:
+    """Yield `Name = value` lines in the order of the names."""
+    for name in sorted(ad, key=str.lower):
+        yield f"{name} = {classad(ad[name])}"
 
 
-def _classad(value: object) -> str:
+def classad(value: object) -> str:
     """The value as the old ClassAd syntax has it; what is no value is taken as an expression."""
     match value:
         case None:
@@ -432,9 +433,9 @@ def _classad(value: object) -> str:
         case str():
             return '"' + _SWALLOWED.sub(" ", value).replace('"', r"\"") + '"'
         case Mapping():
-            return f"[ {'; '.join(f'{name} = {_classad(of)}' for name, of in value.items())} ]"
+            return f"[ {'; '.join(f'{name} = {classad(of)}' for name, of in value.items())} ]"
         case list():
-            return f"{{ {','.join(map(_classad, value))} }}"
+            return f"{{ {','.join(map(classad, value))} }}"
     return str(value)
 
 
