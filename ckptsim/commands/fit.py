@@ -10,35 +10,18 @@ from typing import Any
 import click
 
 from ckptsim.commands.options import deliver, matching, report_folder, report_options
+from ckptsim.conclude import POOR, about, conclude
 from ckptsim.errors import DataError, ScenarioError
-from ckptsim.fit import (
-    POOR,
-    Conclusion,
-    Fit,
-    Lifetimes,
-    Survival,
-    about,
-    conclude,
-    from_csv,
-    from_leases,
-    kaplan_meier,
-    learn,
-)
-from ckptsim.htcondor.leases import End, counted
+from ckptsim.fit import Risk, learn
+from ckptsim.fitting import Fit
+from ckptsim.htcondor.leases import counted
 from ckptsim.lifetimes import Law
+from ckptsim.observed import from_csv
 from ckptsim.report import Report
+from ckptsim.survival import Survival, kaplan_meier
 from ckptsim.terminal import strong, table
 
 CURVE_POINTS = 200
-
-
-@dataclass(frozen=True)
-class Risk:
-    """One way in which slots are lost: its lifetimes and the laws fitted to them."""
-
-    key: str  # of the scenario
-    lifetimes: Lifetimes
-    conclusion: Conclusion
 
 
 @dataclass(frozen=True)
@@ -108,13 +91,7 @@ def of_table(
 def of_logs(paths: Sequence[Path]) -> Findings:
     """What job event logs tell."""
     evidence = learn(paths)
-    risks = []
-    for key, end in (("slots.evictions", End.EVICTED), ("slots.power_failures", End.POWER_FAILURE)):
-        lifetimes = from_leases(evidence.leases, end)
-        conclusion = conclude(lifetimes, end.value)
-        if conclusion and (lifetimes.ends or end is End.EVICTED):
-            risks.append(Risk(key, lifetimes, conclusion))
-    return Findings(tuple(risks), evidence.sentences, evidence.warnings, evidence.limit_s)
+    return Findings(evidence.risks, evidence.sentences, evidence.warnings, evidence.limit_s)
 
 
 def document(found: Findings) -> dict[str, Any]:
