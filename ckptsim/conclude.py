@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ckptsim.fitting import FEW, Fit, choose, fits
+from ckptsim.fitting import FEW, Fit, choose, exponential_of, fits
 from ckptsim.htcondor.leases import counted
 from ckptsim.lifetimes import (
     Gamma,
@@ -67,6 +67,12 @@ def conclude(lifetimes: Lifetimes, end: str = "end") -> Conclusion | None:
     chosen = choose(tried)
     sentences = *_limit_told(limit, end), _law_told(chosen, end), *_doubts(chosen, kept)
     return Conclusion(chosen, tried, limit and limit.limit_s, sentences, kept)
+
+
+def conclude_of(ends: int, exposure_s: float, end: str) -> Conclusion:
+    """The same where no more is known than how many ended in how much time, more than 0 s."""
+    fit = exponential_of(ends, exposure_s)
+    return Conclusion(fit, (fit,), None, (_law_told(fit, end),), Lifetimes((), ()))
 
 
 def limit_seen(lifetimes: Lifetimes) -> Limit | None:

@@ -50,11 +50,11 @@ class Fit:
 
     `loglik` and `aicc` (Akaike's criterion, corrected for few ends; lower is better) compare laws
     of the same lifetimes. `misfit` is the largest distance between the law's survival and
-    Kaplan-Meier's, 0 where no end was observed; `p` the chance that lifetimes of this very law
-    would fit it as badly (a chi-square test valid under censoring), None with too few ends to say.
-    `mean_interval_s` is the 95 % confidence interval of the mean; its upper end is infinite where
-    no end was observed or the lifetimes do not bound it, and it is None where the law has no mean.
-    `parameters` have theirs.
+    Kaplan-Meier's, 0 where no end was observed and no number where lifetimes are not known; `p` the
+    chance that lifetimes of this very law would fit it as badly (a chi-square test valid under
+    censoring), None with too few ends to say. `mean_interval_s` is the 95 % confidence interval of
+    the mean; its upper end is infinite where no end was observed or the lifetimes do not bound it,
+    and it is None where the law has no mean. `parameters` have theirs.
     """
 
     law: Law
@@ -110,16 +110,27 @@ def exponential(lifetimes: Lifetimes, sure: float = SURE) -> Fit:
     freedom. With no end observed the law is at the lower bound of the mean, 95 %: T/-ln 0.05 =
     T/3.0 (the rule of three). T must not be 0.
     """
-    from scipy import stats
+    mean = _mean_of(lifetimes.ends, lifetimes.exposure_s, sure)
+    return _fit(lifetimes, _Sample(lifetimes), EXPONENTIAL, (mean,), (mean.low, mean.high))
 
-    d, total = lifetimes.ends, lifetimes.exposure_s
+
+def exponential_of(ends: int, exposure_s: float, sure: float = SURE) -> Fit:
+    """The exponential law where no more is known than how many ended in how much time."""
+    mean = _mean_of(ends, exposure_s, sure)
+    loglik = -ends * math.log(mean.value) - exposure_s / mean.value
+    aicc = _penalty(1, ends) - 2 * loglik
+    law = EXPONENTIAL.law(mean.value)
+    return Fit(law, loglik, aicc, ends, exposure_s, math.nan, (mean.low, mean.high), (mean,))
+
+
+def _mean_of(d: int, total: float, sure: float) -> Parameter:
+    from scipy.stats import chi2
+
     assert total > 0
     tail = (1 - sure) / 2 if d else 1 - sure
-    low = float(2 * total / stats.chi2.isf(tail, 2 * d + 2))
-    high = float(2 * total / stats.chi2.ppf(tail, 2 * d)) if d else math.inf
-    mean = total / d if d else low
-    parameter = Parameter("mean", mean, low, high)
-    return _fit(lifetimes, _Sample(lifetimes), EXPONENTIAL, (parameter,), (low, high))
+    low = float(2 * total / chi2.isf(tail, 2 * d + 2))
+    high = float(2 * total / chi2.ppf(tail, 2 * d)) if d else math.inf
+    return Parameter("mean", total / d if d else low, low, high)
 
 
 def fitted(family: Family, lifetimes: Lifetimes, sure: float = SURE) -> Fit | None:

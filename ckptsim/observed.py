@@ -9,6 +9,7 @@ Legend: d, observed ends; T, total time of all lifetimes, in seconds.
 import csv
 import itertools
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,14 @@ def from_leases(leases: Iterable[Lease], end: End) -> Lifetimes:
 # --- tables ---------------------------------------------------------------------------------------
 
 _EXPECTED = "a CSV table with a column of durations in seconds"
-_DURATION_COLUMNS = ("lifetime_s", "duration_s")
+_DURATION_COLUMNS = re.compile(r"(lifetime|duration)_(s|min|h|d)|seconds|minutes|hours|days")
+_UNITS = {
+    **dict.fromkeys(("seconds", "s"), 1),
+    **dict.fromkeys(("minutes", "min"), 60),
+    **dict.fromkeys(("hours", "h"), 3600),
+    **dict.fromkeys(("days", "d"), 86_400),
+}
+_NO_CAUSE = {"", "-", "none", "censored", "running", "still running", "finished"}
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -86,12 +94,13 @@ def from_csv(
     observed: str | None = None,
     censored: str | None = None,
 ) -> Lifetimes:
-    """Read lifetimes, in seconds, from a CSV table, plain or gzipped.
+    """Read lifetimes from a CSV table, plain or gzipped.
 
-    `column` is the one of durations: by default `lifetime_s`, `duration_s` or the only one of
-    numbers. `observed` names a column that is 1 where the end was observed and 0 where it was
-    censored, `censored` one with the opposite sense; by default the columns called so, if any, else
-    every end is taken as observed.
+    `column` is the one of durations: by default the first called `lifetime_…` or `duration_…`, or
+    the only one of numbers. They are in seconds, or in what its name ends in: `_s`, `_min`, `_h`,
+    `_d`, or the whole word (`days`). `observed` names a column that is 1 where the end was observed
+    and 0 where it was censored, `censored` one with the opposite sense; by default the columns
+    called so, if any, else every end is taken as observed.
 
     Raises:
         DataError: no such file or column, or a cell that is not what its column should hold.
@@ -100,12 +109,41 @@ def from_csv(
     table = _table(path)
     observed, censored = _flag_columns(table, observed, censored)
     name = column or _duration_column(table, {observed, censored})
-    durations = tuple(_duration(path, name, line, cell) for line, cell in table.cells(name))
+    durations = _durations(table, name)
+    source = f"{path}:{name}" if unit_of(name) == 1 else ""  # empirical(…) reads seconds
     if flag := observed or censored:
         told = (_flag(path, flag, line, cell) for line, cell in table.cells(flag))
         seen = tuple(seen is (flag == observed) for seen in told)
-        return Lifetimes(durations, seen, f"{path}:{name}")
-    return Lifetimes(durations, (True,) * len(durations), f"{path}:{name}")
+        return Lifetimes(durations, seen, source)
+    return Lifetimes(durations, (True,) * len(durations), source)
+
+
+def causes_from_csv(
+    path: Path, column: str | None = None, cause: str | None = None
+) -> tuple[tuple[float, ...], tuple[str | None, ...]] | None:
+    """Durations in seconds, as `from_csv` has them, and the causes of their ends.
+
+    `cause` names a column of words, by default `cause`; None if there is none. An empty cell, or
+    one such as `censored`, `running` or `finished`, is a lifetime that was cut short.
+    """
+    table = _table(path)
+    if cause is None and "cause" not in table.names:
+        return None
+    words = tuple(cell.lower() for _, cell in table.cells(cause or "cause"))
+    name = column or _duration_column(table, {cause or "cause"})
+    return _durations(table, name), tuple(None if word in _NO_CAUSE else word for word in words)
+
+
+def unit_of(column: str) -> int:
+    """The seconds in the unit that a column's name ends in; 1 where it tells none."""
+    whole, _, unit = column.lower().rpartition("_")
+    return 1 if not whole and len(unit) <= 3 else _UNITS.get(unit, 1)
+
+
+def _durations(table: _Table, name: str) -> tuple[float, ...]:
+    unit = unit_of(name)
+    cells = table.cells(name)
+    return tuple(unit * _duration(table.path, name, line, cell) for line, cell in cells)
 
 
 def _table(path: Path) -> _Table:
@@ -139,7 +177,7 @@ def _flag_columns(
 
 
 def _duration_column(table: _Table, flags: set[str | None]) -> str:
-    named = [name for name in _DURATION_COLUMNS if name in table.names]
+    named = [name for name in table.names if _DURATION_COLUMNS.fullmatch(name.lower())]
     numbers = [
         name
         for name, cell in zip(table.names, table.rows[0][1], strict=False)
@@ -162,7 +200,8 @@ def _duration(path: Path, column: str, line: int, cell: str) -> float:
     number = _number(cell)
     if number is None or not 0 <= number < math.inf:
         found = repr(cell[:40]) if cell else "nothing"
-        raise DataError(f"{path}:{line}: {column} is {found}; expected seconds, 0 or more")
+        word = {1: "seconds", 60: "minutes", 3600: "hours", 86_400: "days"}[unit_of(column)]
+        raise DataError(f"{path}:{line}: {column} is {found}; expected {word}, 0 or more")
     return number
 
 
