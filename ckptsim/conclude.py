@@ -23,6 +23,7 @@ from ckptsim.observed import Lifetimes
 # or within 5 %, as machines take their time to go, if there are ten times fewer just before.
 _CROWD, _CROWD_SHARE = 5, 0.05
 _CROWD_WIDTHS = {0.01: 0, 0.05: 10}
+_MUCH_MORE = 1.25  # a wider crowd that has so many more is the whole of it
 # A law that misses Kaplan-Meier by more than this does not describe the lifetimes.
 POOR = 0.1
 # Chance alone makes a misfit as bad as this one time in a hundred.
@@ -80,15 +81,19 @@ def limit_seen(lifetimes: Lifetimes) -> Limit | None:
     pairs = zip(lifetimes.durations_s, lifetimes.observed, strict=True)
     seen = np.sort([duration for duration, observed in pairs if observed])
     longest = float(max(lifetimes.durations_s, default=0.0))
+    found = list[tuple[int, Limit]]()
     for width, times in _CROWD_WIDTHS.items():
         start, before = longest * (1 - width), longest * (1 - 2 * width)
         crowd = seen[seen >= start]
-        fewer = np.count_nonzero((seen >= before) & (seen < start))
-        enough = max(float(_CROWD), _CROWD_SHARE * len(seen), float(times * max(1, int(fewer))))
+        fewer = int(np.count_nonzero((seen >= before) & (seen < start)))
+        enough = max(_CROWD, _CROWD_SHARE * len(seen), times * max(1, fewer))
         if longest and len(crowd) >= enough:
             at = float(np.quantile(crowd, 0.05, method="inverted_cdf"))
-            return Limit(at, start, longest, len(crowd))
-    return None
+            found.append((len(crowd) - fewer, Limit(at, start, longest, len(crowd))))
+    if not found:
+        return None
+    narrow, *wide = found
+    return wide[0][1] if wide and wide[0][0] > _MUCH_MORE * narrow[0] else narrow[1]
 
 
 def about(seconds: float) -> str:
