@@ -17,6 +17,7 @@ first, so that many laws lie in one array and one is known by where it begins:
     LOGNORMAL    median, sigma             MIXTURE     count, for each part its weight and where
     GAMMA        shape, scale                          its code begins, then the parts' codes
     UNIFORM      low, width
+    LOGLOGISTIC  median, shape
 
 A mixture of mixtures is coded as one mixture, since compiled functions do not call themselves.
 """
@@ -44,6 +45,7 @@ TRIANGULAR = 8.0
 BATHTUB = 9.0
 EMPIRICAL = 10.0
 MIXTURE = 11.0
+LOGLOGISTIC = 12.0
 
 SECOND = 1e9  # nanoseconds
 UNIT = 2.0**-53  # times the upper 53 bits of a word is the float in [0, 1) that it stands for
@@ -98,6 +100,8 @@ def rarer_quantile(codes: Sequence[float], at: int, u: float) -> float:
         return codes[at + 2] * gammaincinv(codes[at + 1], u)
     if kind == BATHTUB:
         return first_below(codes, at, 1 - u, 0.0, codes[at + 5])
+    if kind == LOGLOGISTIC:
+        return codes[at + 1] * power(u / (1 - u), 1 / codes[at + 2])
     if kind == TRIANGULAR:
         return triangular_quantile(codes, at, u)
     return hyperexponential_quantile(codes, at, u)
@@ -261,6 +265,8 @@ def rarer_survival(codes: Sequence[float], at: int, t: float) -> float:
         return gammaincc(codes[at + 1], t / codes[at + 2])
     if kind == TRIANGULAR:
         return triangular_survival(codes, at, t)
+    if kind == LOGLOGISTIC:
+        return 1 / (1 + power(t / codes[at + 1], codes[at + 2]))
     fast, slow = math.exp(-t / codes[at + 2]), math.exp(-t / codes[at + 4])
     return codes[at + 1] * fast + codes[at + 3] * slow
 
@@ -354,6 +360,7 @@ CODES: dict[str, Callable[[Any], list[float]]] = {
     "Exponential": lambda law: [EXPONENTIAL, law.mean],
     "Weibull": lambda law: [WEIBULL, law.shape, law.scale],
     "LogNormal": lambda law: [LOGNORMAL, law.median, law.sigma],
+    "LogLogistic": lambda law: [LOGLOGISTIC, law.median, law.shape],
     "Gamma": lambda law: [GAMMA, law.shape, law.scale],
     "HyperExponential": lambda law: hyperexponential_code(law.p, law.mean1, law.mean2),
     "Uniform": lambda law: [UNIFORM, law.low, law.high - law.low],

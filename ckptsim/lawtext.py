@@ -80,6 +80,11 @@ _FORMS: dict[str, _Form] = {
         {"median": _MEAN, "sigma": (0.001, 10.0)},
         "lognormal(median=30min, sigma=0.5)",
     ),
+    "loglogistic": _Form(
+        lifetimes.LogLogistic,
+        {"median": _MEAN, "shape": (1.01, 100.0)},
+        "loglogistic(median=30min, shape=1.5)",
+    ),
     "gamma": _Form(lifetimes.Gamma, {"mean": _MEAN, "cv": (0.001, 30.0)}, "gamma(mean=2h, cv=0.5)"),
     "hyperexponential": _Form(
         _hyperexponential,

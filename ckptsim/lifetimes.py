@@ -270,6 +270,52 @@ class LogNormal(_Smooth):
 
 
 @dataclass(frozen=True)
+class LogLogistic(_Smooth):
+    """The odds of having ended grow as a power of time: S = 1/(1 + (t/median)^shape).
+
+    The risk rises and then falls for shapes above 1. Only those have a mean.
+    """
+
+    median: float
+    shape: float
+
+    def __post_init__(self) -> None:
+        assert 0 < self.median < math.inf
+        assert self.shape > 0
+
+    @property
+    def mean(self) -> float:
+        if self.shape <= 1:
+            return math.inf
+        angle = math.pi / self.shape
+        return self.median * angle / math.sin(angle)
+
+    def quantile(self, u: FloatArray) -> FloatArray:
+        return self.median * np.power(u / (1 - u), 1 / self.shape)
+
+    def _survival(self, t: FloatArray) -> FloatArray:
+        return 1 / (1 + np.power(t / self.median, self.shape))
+
+    def limited_mean(self, limit: float) -> float:
+        from scipy.special import betainc, hyp2f1
+
+        if limit <= 0 or limit == math.inf:
+            return 0.0 if limit <= 0 else self.mean
+        with np.errstate(over="ignore"):
+            odds, power = np.power(limit / self.median, self.shape), 1 / self.shape
+        if self.shape <= 1:
+            return float(limit * hyp2f1(1, power, 1 + power, -odds))
+        share = odds / (1 + odds) if odds < math.inf else 1.0
+        return float(self.mean * betainc(1 + power, 1 - power, share) + limit / (1 + odds))
+
+    def scaled(self, factor: float) -> "LogLogistic":
+        return replace(self, median=self.median * factor)
+
+    def describe(self) -> str:
+        return f"loglogistic(median={spelled_seconds(self.median)}, shape={self.shape!r})"
+
+
+@dataclass(frozen=True)
 class Gamma(_Smooth):
     """Gamma by its mean and coefficient of variation: shape 1/cv², scale mean·cv²."""
 

@@ -8,11 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckptsim import fit
+from ckptsim.conclude import conclude, limit_seen
 from ckptsim.errors import DataError
-from ckptsim.fit import Lifetimes
+from ckptsim.families import LOGNORMAL, WEIBULL
+from ckptsim.fit import learn
+from ckptsim.fitting import exponential, fits, fitted
 from ckptsim.htcondor.leases import End, Lease
 from ckptsim.lifetimes import Exponential, LogNormal, Weibull
+from ckptsim.observed import Lifetimes, from_csv, from_leases
+from ckptsim.survival import kaplan_meier
 
 HERE = Path(__file__).parent
 SHARED = Path(os.environ.get("CKPTSIM_SHARED", HERE.parents[1] / "shared"))
@@ -49,13 +53,13 @@ def leases(*told, log="a.log"):
 
 def test_kaplan_meier_of_a_table_worked_by_hand():
     # 5 at risk: 4/5; one censored at 2; 3 at risk: 2/3 of that; 2 at risk, both end: 0.
-    found = fit.kaplan_meier(Lifetimes((1, 2, 3, 4, 4), (True, False, True, True, True)))
+    found = kaplan_meier(Lifetimes((1, 2, 3, 4, 4), (True, False, True, True, True)))
     assert found.times_s.tolist() == [1, 2, 3, 4]
     assert found.survival == pytest.approx([0.8, 0.8, 0.8 * 2 / 3, 0])
 
 
 def test_kaplan_meier_of_published_data():
-    found = fit.kaplan_meier(REMISSION)
+    found = kaplan_meier(REMISSION)
     steps = dict(zip(found.times_s, found.survival, strict=True))
     assert [round(steps[week], 3) for week in (6, 7, 10, 13, 16, 22, 23)] == [
         0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448,
@@ -64,12 +68,12 @@ def test_kaplan_meier_of_published_data():
 
 
 def test_the_band_stays_sound_where_the_formula_has_none():
-    found = fit.kaplan_meier(Lifetimes((1, 2, 3), (False, True, True)))
+    found = kaplan_meier(Lifetimes((1, 2, 3), (False, True, True)))
     assert np.all((found.low <= found.survival) & (found.survival <= found.high))
 
 
 def test_the_exponential_is_total_time_over_ends():
-    found = fit.exponential(REMISSION)
+    found = exponential(REMISSION)
     assert found.law == Exponential(359 / 9)
     # 2T/χ²: the table's values at 20 and 18 degrees of freedom.
     assert found.mean_interval_s == pytest.approx((2 * 359 / 34.170, 2 * 359 / 8.231), rel=1e-4)
@@ -82,20 +86,20 @@ def test_the_exponential_is_total_time_over_ends():
 )
 def test_the_exponential_is_exact_for_any_lifetimes(pairs):
     durations, observed = zip(*pairs, strict=True)
-    found = fit.exponential(Lifetimes(durations, observed))
+    found = exponential(Lifetimes(durations, observed))
     assert found.law.mean == math.fsum(durations) / sum(observed)
     low, high = found.mean_interval_s
     assert low < found.law.mean < high
 
 
 def test_the_weibull_of_published_data():
-    found = fit.weibull(REMISSION)
+    found = fitted(WEIBULL, REMISSION)
     assert (found.law.shape, found.law.scale) == pytest.approx((1.354, 33.77), rel=1e-3)
 
 
 def test_the_lognormal_of_uncensored_data_is_mean_and_spread_of_the_logs():
     logs = np.array([1.0, 2.0, 4.0, 5.0, 9.0])
-    found = fit.lognormal(all_observed(*np.exp(logs)))
+    found = fitted(LOGNORMAL, all_observed(*np.exp(logs)))
     assert math.log(found.law.median) == pytest.approx(4.2, rel=1e-3)
     assert found.law.sigma == pytest.approx(np.std(logs), rel=1e-3)
 
@@ -105,12 +109,12 @@ def test_to_drop_the_censored_lifetimes_is_the_classic_error():
     # where the censored are dropped: the bounds are four of them.
     lifetimes = 8 * HOUR * np.random.default_rng(7).weibull(0.7, 2000)
     whole = Lifetimes(tuple(np.minimum(lifetimes, 6 * HOUR)), tuple(lifetimes < 6 * HOUR))
-    found = fit.weibull(whole)
+    found = fitted(WEIBULL, whole)
     assert found.law.scale / HOUR == pytest.approx(8, abs=4 * 0.37)
     assert found.law.shape == pytest.approx(0.7, abs=4 * 0.019)
-    dropped = fit.weibull(all_observed(*lifetimes[lifetimes < 6 * HOUR]))
+    dropped = fitted(WEIBULL, all_observed(*lifetimes[lifetimes < 6 * HOUR]))
     assert dropped.law.scale / HOUR == pytest.approx(2.04, abs=4 * 0.065)
-    assert fit.conclude(whole).chosen.law == found.law
+    assert conclude(whole).chosen.law == found.law
 
 
 @pytest.mark.parametrize(
@@ -122,13 +126,13 @@ def test_to_drop_the_censored_lifetimes_is_the_classic_error():
     ],
 )
 def test_the_law_that_made_the_lifetimes_is_chosen(draw, kind):
-    found = fit.conclude(all_observed(*draw(np.random.default_rng(3))))
+    found = conclude(all_observed(*draw(np.random.default_rng(3))))
     assert isinstance(found.chosen.law, kind)
     assert found.chosen.misfit < 1.63 / math.sqrt(2000)  # Kolmogorov's bound at 1 %
 
 
 def test_lifetimes_all_alike_leave_only_the_exponential():
-    assert [found.law for found in fit.fits(all_observed(*[60] * 12))] == [Exponential(60)]
+    assert [found.law for found in fits(all_observed(*[60] * 12))] == [Exponential(60)]
 
 
 @settings(max_examples=50, deadline=None)
@@ -145,7 +149,7 @@ def test_any_lifetimes_are_concluded_on(pairs):
     lifetimes = Lifetimes(
         tuple(float(duration) for duration, _ in pairs), tuple(observed for _, observed in pairs)
     )
-    found = fit.conclude(lifetimes)
+    found = conclude(lifetimes)
     if found is None:
         assert lifetimes.exposure_s == 0
     else:
@@ -153,7 +157,7 @@ def test_any_lifetimes_are_concluded_on(pairs):
 
 
 def test_ends_within_the_first_second_are_kept_and_told():
-    found = fit.conclude(all_observed(*[0] * 5, *range(1, 60)), "eviction")
+    found = conclude(all_observed(*[0] * 5, *range(1, 60)), "eviction")
     assert found.chosen.ends == 64
     assert "5 ends within the first second: taken as less than 1 s." in found.sentences
 
@@ -162,7 +166,7 @@ def test_ends_within_the_first_second_are_kept_and_told():
 
 
 def test_no_end_at_all_gives_the_rule_of_three():
-    found = fit.conclude(Lifetimes((1000 * HOUR, 2000 * HOUR), (False, False)), "eviction")
+    found = conclude(Lifetimes((1000 * HOUR, 2000 * HOUR), (False, False)), "eviction")
     assert found.chosen.law.mean / HOUR == pytest.approx(3000 / -math.log(0.05))
     assert found.chosen.mean_interval_s[1] == math.inf
     (sentence,) = found.sentences
@@ -173,7 +177,7 @@ def test_no_end_at_all_gives_the_rule_of_three():
 
 
 def test_few_ends_give_an_exponential_and_its_interval():
-    found = fit.conclude(
+    found = conclude(
         Lifetimes((1000.0 * HOUR, 927.0 * HOUR, 1000.0 * HOUR), (True,) * 3), "eviction"
     )
     assert found.tried == (found.chosen,)
@@ -186,14 +190,14 @@ def test_few_ends_give_an_exponential_and_its_interval():
 
 
 def test_nothing_can_be_said_of_no_time_at_all():
-    assert fit.conclude(Lifetimes((0, 0), (True, False))) is None
-    assert fit.conclude(Lifetimes((), ())) is None
+    assert conclude(Lifetimes((0, 0), (True, False))) is None
+    assert conclude(Lifetimes((), ())) is None
 
 
 def test_ends_that_crowd_at_a_limit_are_taken_as_cut_off_by_it():
     rng = np.random.default_rng(11)
     lifetimes = np.minimum(rng.exponential(4 * HOUR, 500), 6 * HOUR)
-    found = fit.conclude(all_observed(*lifetimes), "eviction")
+    found = conclude(all_observed(*lifetimes), "eviction")
     assert found.limit_s == 6 * HOUR
     assert found.sentences[0].endswith(
         "within 1 % of the longest stay, 6 h: that looks like a runtime limit, "
@@ -205,7 +209,7 @@ def test_ends_that_crowd_at_a_limit_are_taken_as_cut_off_by_it():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_limit_is_seen_where_there_is_none(seed):
-    assert fit.limit_seen(all_observed(*np.random.default_rng(seed).exponential(1, 500))) is None
+    assert limit_seen(all_observed(*np.random.default_rng(seed).exponential(1, 500))) is None
 
 
 def test_evictions_and_power_failures_censor_each_other():
@@ -219,7 +223,7 @@ def test_evictions_and_power_failures_censor_each_other():
         )
     )
     for end, mean in ((End.EVICTED, 2), (End.POWER_FAILURE, 6)):
-        found = fit.conclude(fit.from_leases(told, end)).chosen
+        found = conclude(from_leases(told, end)).chosen
         assert found.law.mean / HOUR == pytest.approx(mean, rel=4 / math.sqrt(found.ends))
 
 
@@ -247,13 +251,13 @@ def table(tmp_path, text):
     ],
 )
 def test_a_table_of_lifetimes(tmp_path, text, asked, durations, observed):
-    assert fit.from_csv(table(tmp_path, text), **asked) == Lifetimes(durations, observed)
+    assert from_csv(table(tmp_path, text), **asked) == Lifetimes(durations, observed)
 
 
 def test_a_gzipped_table(tmp_path):
     path = tmp_path / "lifetimes.csv.gz"
     path.write_bytes(gzip.compress(b"lifetime_s\n5\n"))
-    assert fit.from_csv(path) == all_observed(5)
+    assert from_csv(path) == all_observed(5)
 
 
 @pytest.mark.parametrize(
@@ -282,16 +286,16 @@ def test_a_gzipped_table(tmp_path):
 def test_a_mistake_in_a_table_is_told_in_one_line(tmp_path, text, asked, told):
     path = table(tmp_path, text)
     with pytest.raises(DataError) as error:
-        fit.from_csv(path, **asked)
+        from_csv(path, **asked)
     assert str(error.value).startswith(f"{path}{told}")
     assert "\n" not in str(error.value)
 
 
 def test_a_table_that_is_a_directory_or_absent(tmp_path):
     with pytest.raises(DataError, match="is a directory; expected a CSV table"):
-        fit.from_csv(tmp_path)
+        from_csv(tmp_path)
     with pytest.raises(DataError, match=r"absent\.csv: No such file or directory; expected a CSV"):
-        fit.from_csv(tmp_path / "absent.csv")
+        from_csv(tmp_path / "absent.csv")
 
 
 @given(st.binary(max_size=200))
@@ -299,7 +303,7 @@ def test_any_file_is_a_table_or_a_clear_mistake(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(content)
     try:
-        assert fit.from_csv(path).durations_s
+        assert from_csv(path).durations_s
     except DataError as error:
         assert "\n" not in str(error)  # noqa: PT017
 
@@ -317,7 +321,7 @@ def test_learning_from_a_log(tmp_path):
         log_text("7.0", (1, "00:00:00"), (4, "03:00:00"), (1, "03:10:00"), (5, "06:10:00"))
         + "junk\n...\n"
     )
-    found = fit.learn([path])
+    found = learn([path])
     assert found.evictions.law == Exponential(6 * HOUR)
     assert found.power_failures is None
     assert [gap.duration_s for gap in found.gaps] == [600]
@@ -330,7 +334,7 @@ def test_a_lease_in_two_logs_counts_once_and_a_file_that_is_none_is_left_out(tmp
     one.write_text(log_text("7.0", (1, "00:00:00"), (4, "03:00:00")))
     two.write_text(one.read_text() + log_text("8.0", (1, "00:00:00"), (4, "03:00:00")))
     three.write_text("not a log\n")
-    found = fit.learn([one, two, three])
+    found = learn([one, two, three])
     assert len(found.leases) == 2
     assert len(found.warnings) == 2
     assert found.warnings[0].startswith(f"{three}:1: no event header, but 'not a log'")
@@ -343,7 +347,7 @@ def test_limits_of_leases_are_told(tmp_path):
         "001 (7.0.000) 2026-01-31 00:00:00 x\n...\n"
         "012 (7.0.000) 2026-01-31 06:00:00 Job was held.\n\tx\n\tCode 46 Subcode 0\n...\n"
     )
-    found = fit.learn([path])
+    found = learn([path])
     assert found.limit_s == 6 * HOUR
     assert "1 lease ended at a runtime limit, after 6 h." in found.sentences
 
@@ -357,7 +361,7 @@ def test_leaving_at_a_checkpoint_is_told(tmp_path):
     assert (
         "1 lease ended at a checkpoint, without loss: the claim could not be used again (code "
         "1025; see --claim-worklife)."
-    ) in fit.learn([path]).sentences
+    ) in learn([path]).sentences
 
 
 def test_evictions_that_do_not_speak_for_the_pool_are_questioned(tmp_path):
@@ -366,7 +370,7 @@ def test_evictions_that_do_not_speak_for_the_pool_are_questioned(tmp_path):
         log_text(f"1.{job}", (1, "00:00:00"), (5, "01:00:00")) for job in range(1, 10)
     ) + "".join(log_text("1.0", (1, f"{h:02}:00:00"), (4, f"{h:02}:30:00")) for h in range(12))
     path.write_text(text.replace("11:30:00 x", "11:30:00 Job was evicted. Code 1022 Subcode 0"))
-    told = " ".join(fit.learn([path]).sentences)
+    told = " ".join(learn([path]).sentences)
     assert "1 of 12 evictions by condor_vacate_job: asked for by hand" in told
     assert "1 of 10 jobs had 100 % of the evictions: one law for all jobs may" in told
 
@@ -382,21 +386,21 @@ def test_a_log_with_nothing_to_learn_is_told_in_one_line(tmp_path, told):
     with pytest.raises(
         DataError, match="none as long as a second; expected a log of jobs"
     ) as error:
-        fit.learn([path])
+        learn([path])
     assert "\n" not in str(error.value)
 
 
 def test_no_log_at_all(tmp_path):
     with pytest.raises(DataError, match="No such file"):
-        fit.learn([tmp_path / "absent.log"])
+        learn([tmp_path / "absent.log"])
     with pytest.raises(DataError, match="0 logs"):
-        fit.learn([])
+        learn([])
 
 
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: "/".join(path.parts[-2:]))
 def test_every_real_log_teaches_something_or_is_told_in_one_line(path):
     try:
-        found = fit.learn([path])
+        found = learn([path])
     except DataError as error:
         assert "none as long as a second" in str(error)  # noqa: PT017
         return

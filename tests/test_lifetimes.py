@@ -19,6 +19,7 @@ from ckptsim.lifetimes import (
     Gamma,
     HyperExponential,
     Law,
+    LogLogistic,
     LogNormal,
     Mixture,
     Never,
@@ -36,6 +37,8 @@ JUDGED = [
     (Weibull(3.5, 1.0), stats.weibull_min(3.5)),
     (LogNormal(1800.0, 0.5), stats.lognorm(0.5, scale=1800)),
     (LogNormal(60.0, 2.5), stats.lognorm(2.5, scale=60)),
+    (LogLogistic(1800.0, 1.5), stats.fisk(1.5, scale=1800)),
+    (LogLogistic(1.0, 3.5), stats.fisk(3.5)),
     (Gamma(2 * HOUR, 0.5), stats.gamma(4, scale=1800)),
     (Gamma(100.0, 3.0), stats.gamma(1 / 9, scale=900)),
     (Uniform(180.0, 420.0), stats.uniform(180, 240)),
@@ -232,8 +235,30 @@ def test_described_laws_of_any_parameters_come_back_equal(shape, scale, sigma, u
         Weibull(shape, scale),
         LogNormal(scale, sigma),
         Gamma(scale, sigma),
+        LogLogistic(scale, 1.01 + shape),
         Exponential(scale),
         Uniform(0.0, scale),
     ):
         assert law(found.describe(), "hazard", Path()) == found
         assert 0 <= found.quantile(np.array([u]))[0] < math.inf
+
+
+@pytest.mark.parametrize("shape", [0.3, 0.999, 1.0, 1.01, 2.0, 30.0])
+@pytest.mark.parametrize("limit", [1.0, 1800.0, 1e6])
+def test_the_limited_mean_of_a_loglogistic_is_its_integral(shape, limit):
+    """With or without a mean; in powers of ten, where the survival is smooth."""
+    found = LogLogistic(1800.0, shape)
+    scale = math.log(10)
+
+    def slice_of(power):
+        return float(found.survival(np.array(10**power))) * scale * 10**power
+
+    top = math.log10(limit)
+    edges = [-20.0, *np.arange(-5, top, 0.25), top]
+    parts = [integrate.quad(slice_of, a, b)[0] for a, b in itertools.pairwise(edges)]
+    assert found.limited_mean(limit) == pytest.approx(math.fsum(parts), rel=1e-7)
+
+
+def test_a_loglogistic_of_shape_1_has_no_mean():
+    assert LogLogistic(60.0, 1.0).mean == math.inf
+    assert LogLogistic(60.0, 1.01).mean < math.inf

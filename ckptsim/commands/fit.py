@@ -1,88 +1,79 @@
-"""`ckptsim fit`: laws from logs and tables of lifetimes."""
+"""`ckptsim fit`: laws from logs, traces and tables of lifetimes."""
 
-import math
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ckptsim.commands.fit_scenario import refuse_foreign, write_scenario
+from ckptsim.commands.fit_told import Findings, brief, incidence_rows, law_rows, told, toml_lines
 from ckptsim.commands.options import deliver, matching, report_folder, report_options
+from ckptsim.commands.plan import WITHOUT_A_WAIT
+from ckptsim.conclude import conclude, conclude_of
 from ckptsim.errors import DataError, ScenarioError
-from ckptsim.fit import (
-    POOR,
-    Conclusion,
-    Fit,
-    Lifetimes,
-    Survival,
-    about,
-    conclude,
-    from_csv,
-    from_leases,
-    kaplan_meier,
-    learn,
-)
-from ckptsim.htcondor.leases import End, counted
-from ckptsim.lifetimes import Law
+from ckptsim.fit import Risk, learn
+from ckptsim.fitting import Fit
+from ckptsim.htcondor.leases import End
+from ckptsim.observed import Lifetimes, causes_from_csv, from_csv
 from ckptsim.report import Report
-from ckptsim.terminal import strong, table
+from ckptsim.survival import Incidence, Survival, aalen_johansen, kaplan_meier
+from ckptsim.traces_read import EVICTIONS, FAILURES, Trace, read_trace
 
 CURVE_POINTS = 200
-
-
-@dataclass(frozen=True)
-class Risk:
-    """One way in which slots are lost: its lifetimes and the laws fitted to them."""
-
-    key: str  # of the scenario
-    lifetimes: Lifetimes
-    conclusion: Conclusion
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What was learned from all the files together."""
-
-    risks: tuple[Risk, ...]
-    sentences: tuple[str, ...]
-    warnings: tuple[str, ...]
-    limit_s: float | None
+CURVES = 4  # laws in a picture: the chosen one, the exponential and the next best
+JOBS_OWN = {End.FINISHED, End.RUNNING}  # the slot did not end
+# Words of causes that are a loss with notice, and of those that are one without.
+WORDS = {
+    EVICTIONS: ("evict", "preempt", "reclaim", "revok"),
+    FAILURES: ("power", "contact", "fail", "crash", "down"),
+}
 
 
 @click.command("fit")
 @click.argument("patterns", nargs=-1, required=True, metavar="FILE...")
-@click.option("--column", metavar="NAME", help="The CSV column of lifetimes, in seconds.")
+@click.option("--column", metavar="NAME", help="The CSV column of lifetimes.")
 @click.option("--observed", metavar="NAME", help="A CSV column: 1 where the end was seen, else 0.")
 @click.option("--censored", metavar="NAME", help="A CSV column: 1 where it was cut short, else 0.")
+@click.option("--cause", metavar="NAME", help="A CSV column: what ended it; empty if cut short.")
+@click.option(
+    "--scenario",
+    "scenario",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path),
+    help="Write a scenario that says where each number came from.",
+)
 @report_options
 def command(
     patterns: tuple[str, ...],
-    column: str | None,
-    observed: str | None,
-    censored: str | None,
+    scenario: Path | None,
     as_json: bool,
     out: Path | None,
     no_report: bool,
+    **columns: str | None,
 ) -> None:
     """Learn how slots are lost: laws of evictions and power failures, and how sure they are.
 
-    FILE is an HTCondor job event log, or a CSV table (.csv, .csv.gz) with a column of lifetimes in
-    seconds. Lifetimes that something else cut short are censored, not dropped.
+    FILE is an HTCondor job event log; a CSV table (.csv, .csv.gz) with a column of lifetimes, in
+    seconds unless its name ends in _min, _h or _d; or a trace that is known by its content: spot
+    instances (SkyPilot's JSON, Bamboo's CSV), LANL's failures, lives of GPUs (days, dead).
+    Lifetimes that something else cut short are censored, not dropped.
     """
     paths = [path for pattern in patterns for path in matching(pattern)]
-    tables = [path for path in paths if ".csv" in path.suffixes]
+    if scenario:
+        refuse_foreign(scenario)
+    tables = [path for path in paths if {".csv", ".json"} & set(path.suffixes)]
     if tables and len(paths) > 1:
         raise ScenarioError(
             f"{tables[0]}: a table among {len(paths)} files; expected one table, or logs"
         )
-    found = of_table(tables[0], column, observed, censored) if tables else of_logs(paths)
+    found = of_table(tables[0], columns) if tables else of_logs(paths)
     folder = report_folder(
         f"fit-{paths[0].name.split('.')[0]}", out, no_report=no_report, as_json=as_json
     )
+    written = [write_scenario(found, paths, scenario)] if scenario else []
     deliver(
-        lambda: told(found),
+        lambda: [*told(found), *written],
         lambda: document(found),
         lambda place: write_report(found, place),
         as_json=as_json,
@@ -90,31 +81,95 @@ def command(
     )
 
 
-def of_table(
-    path: Path, column: str | None, observed: str | None, censored: str | None
-) -> Findings:
-    """What a table of lifetimes tells."""
-    lifetimes = from_csv(path, column, observed, censored)
+def of_table(path: Path, columns: dict[str, str | None]) -> Findings:
+    """What a trace or a table of lifetimes tells."""
+    asked = {name: column for name, column in columns.items() if column}
+    trace = None if asked else read_trace(path)
+    if trace:
+        return of_trace(path, trace)
+    if not {"observed", "censored"} & set(asked):
+        caused = causes_from_csv(path, asked.get("column"), asked.get("cause"))
+        if caused:
+            return of_causes(path, *caused)
+    elif "cause" in asked:
+        raise ScenarioError(
+            "--cause: its empty cells tell what was cut short; leave out --observed and --censored"
+        )
+    lifetimes = from_csv(path, **asked)
     conclusion = conclude(lifetimes)
     if conclusion is None:
-        raise DataError(f"{path}: all lifetimes are 0; expected times in seconds")
-    seen = (
+        raise nothing_lasted(path)
+    risk = Risk(EVICTIONS, lifetimes, conclusion)
+    return Findings((risk,), (seen(lifetimes), *conclusion.sentences), (), conclusion.limit_s)
+
+
+def of_trace(path: Path, trace: Trace) -> Findings:
+    """What a trace of another form tells."""
+    lifetimes = trace.lifetimes
+    if trace.exposure_s:
+        conclusion = conclude_of(trace.losses, trace.exposure_s, trace.word)
+    elif found := conclude(lifetimes, trace.word):
+        conclusion = found
+    else:
+        raise nothing_lasted(path)
+    risk = Risk(trace.key, lifetimes, conclusion)
+    incidence = aalen_johansen(lifetimes.durations_s, trace.causes) if trace.causes else None
+    repairs = Lifetimes(trace.repairs_s, (True,) * len(trace.repairs_s))
+    mended = conclude(repairs, "repair") if trace.repairs_s else None
+    risks = (risk, Risk("repair", repairs, mended)) if mended else (risk,)
+    sentences = (*trace.sentences, *(s for each in risks for s in each.conclusion.sentences))
+    return Findings(risks, sentences, (), conclusion.limit_s, incidence, gaps_s=trace.gaps_s)
+
+
+def of_causes(path: Path, durations: tuple[float, ...], causes: tuple[str | None, ...]) -> Findings:
+    """What a table with a cause for each end tells: each is fitted with the others as censoring."""
+    risks = []
+    for key, words in WORDS.items():
+        observed = tuple(any(word in (cause or "") for word in words) for cause in causes)
+        lifetimes = Lifetimes(durations, observed)
+        if any(observed) and (conclusion := conclude(lifetimes, key_word(key))):
+            risks.append(Risk(key, lifetimes, conclusion))
+    if not risks:
+        named = ", ".join(sorted({cause for cause in causes if cause})[:5]) or "none"
+        raise DataError(
+            f"{path}: no cause is an eviction or a failure; found {named}; "
+            "expected words such as evicted, preempted, power failure or failed"
+        )
+    sentences = [sentence for risk in risks for sentence in risk.conclusion.sentences]
+    limit_s = next((risk.conclusion.limit_s for risk in risks), None)
+    whole = Lifetimes(durations, tuple(cause is not None for cause in causes))
+    return Findings(
+        tuple(risks), (seen(whole), *sentences), (), limit_s, aalen_johansen(durations, causes)
+    )
+
+
+def key_word(key: str) -> str:
+    return "eviction" if key == EVICTIONS else "power failure"
+
+
+def seen(lifetimes: Lifetimes) -> str:
+    return (
         f"{len(lifetimes.durations_s):,} lifetimes, {lifetimes.ends:,} of them seen to their end."
     )
-    risk = Risk("slots.evictions", lifetimes, conclusion)
-    return Findings((risk,), (seen, *conclusion.sentences), (), conclusion.limit_s)
+
+
+def nothing_lasted(path: Path) -> DataError:
+    return DataError(f"{path}: all lifetimes are 0; expected times in seconds")
 
 
 def of_logs(paths: Sequence[Path]) -> Findings:
     """What job event logs tell."""
     evidence = learn(paths)
-    risks = []
-    for key, end in (("slots.evictions", End.EVICTED), ("slots.power_failures", End.POWER_FAILURE)):
-        lifetimes = from_leases(evidence.leases, end)
-        conclusion = conclude(lifetimes, end.value)
-        if conclusion and (lifetimes.ends or end is End.EVICTED):
-            risks.append(Risk(key, lifetimes, conclusion))
-    return Findings(tuple(risks), evidence.sentences, evidence.warnings, evidence.limit_s)
+    causes = [None if lease.end in JOBS_OWN else lease.end.value for lease in evidence.leases]
+    return Findings(
+        evidence.risks,
+        evidence.sentences,
+        evidence.warnings,
+        evidence.limit_s,
+        aalen_johansen([lease.duration_s for lease in evidence.leases], causes),
+        evidence.transfers_s,
+        tuple(gap.duration_s for gap in evidence.gaps if gap.after in WITHOUT_A_WAIT),
+    )
 
 
 def document(found: Findings) -> dict[str, Any]:
@@ -124,13 +179,14 @@ def document(found: Findings) -> dict[str, Any]:
             {
                 "key": risk.key,
                 "law": risk.conclusion.chosen.law.describe(),
-                "ends": risk.lifetimes.ends,
+                "ends": risk.lifetimes.ends or risk.conclusion.chosen.ends,
                 "censored": len(risk.lifetimes.durations_s) - risk.lifetimes.ends,
-                "exposure_s": risk.lifetimes.exposure_s,
+                "exposure_s": risk.lifetimes.exposure_s or risk.conclusion.chosen.exposure_s,
                 "tried": [fit_json(fit) for fit in risk.conclusion.tried],
             }
             for risk in found.risks
         ],
+        "incidence": found.incidence and incidence_json(found.incidence),
         "limit_s": found.limit_s,
         "sentences": found.sentences,
         "warnings": found.warnings,
@@ -142,60 +198,24 @@ def fit_json(fit: Fit) -> dict[str, Any]:
         "law": fit.law.describe(),
         "mean_s": fit.law.mean,
         "mean_ci95_s": fit.mean_interval_s,
+        "parameters": {p.name: {"value": p.value, "ci95": (p.low, p.high)} for p in fit.parameters},
+        "loglik": fit.loglik,
         "aicc": fit.aicc,
         "misfit": fit.misfit,
+        "p_value": fit.p,
     }
 
 
-def told(found: Findings) -> Iterator[Any]:
-    """What is printed, in order."""
-    yield from found.sentences
-    yield from (f"Left out: {warning}" for warning in found.warnings)
-    for risk in found.risks:
-        yield ""
-        yield table(
-            law_rows(risk),
-            f"Laws of {risk.key}, from {counted(risk.conclusion.chosen.ends, 'end')}",
-        )
-    yield ""
-    yield strong("For a scenario:")
-    yield from toml_lines(found)
-
-
-def law_rows(risk: Risk) -> list[list[str]]:
-    """The laws tried, the chosen one first."""
-    chosen = risk.conclusion.chosen
-    others = [fit for fit in risk.conclusion.tried if fit is not chosen]
-    return [["law", "mean", "AICc", "off by"], *(law_row(fit) for fit in (chosen, *others))]
-
-
-def law_row(fit: Fit) -> list[str]:
-    score = f"{fit.aicc:,.1f}" if math.isfinite(fit.aicc) else "–"
-    misfit = f"{100 * fit.misfit:.0f} %" if fit.ends else "–"
-    return [brief(fit.law), about(fit.law.mean), score, misfit]
-
-
-def brief(law: Law) -> str:
-    """The law in five digits: more than any data tell; --json has them all."""
-    return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.5g}", law.describe())
-
-
-def to_plan_with(risk: Risk) -> str:
-    """The chosen law; where none follows lifetimes that were all seen, the lifetimes themselves."""
-    lifetimes, chosen = risk.lifetimes, risk.conclusion.chosen
-    if lifetimes.source and all(lifetimes.observed) and chosen.misfit > POOR:
-        return f"empirical({lifetimes.source})"
-    return brief(chosen.law)
-
-
-def toml_lines(found: Findings) -> Iterator[str]:
-    """Lines to paste into a scenario file."""
-    yield "[slots]"
-    for risk in found.risks:
-        worst = "" if risk.conclusion.chosen.ends else "  # at worst: no end was seen"
-        yield f'{risk.key.removeprefix("slots.")} = "{to_plan_with(risk)}"{worst}'
-    if found.limit_s:
-        yield f'limit = "{about(found.limit_s)}"'
+def incidence_json(found: Incidence) -> dict[str, Any]:
+    return {
+        "exposure_s": found.exposure_s,
+        "times_s": found.times_s.tolist(),
+        "survival": found.survival.tolist(),
+        "causes": {
+            cause: {"ends": count, "incidence": shares.tolist()}
+            for cause, count, shares in zip(found.causes, found.counts, found.by_cause, strict=True)
+        },
+    }
 
 
 def write_report(found: Findings, folder: Path) -> Path:
@@ -204,6 +224,11 @@ def write_report(found: Findings, folder: Path) -> Path:
     report.say(*found.sentences, *(f"Left out: {warning}" for warning in found.warnings))
     for risk in found.risks:
         add_risk(report, risk)
+    if found.incidence and len(found.incidence.causes) > 1:
+        report.say(
+            "## How leases end", "Were it for these causes alone: the share that has by then."
+        )
+        report.table(incidence_rows(found.incidence))
     report.say("## For a scenario", "\n".join(["```toml", *toml_lines(found), "```"]))
     return report.write()
 
@@ -215,9 +240,13 @@ def add_risk(report: Report, risk: Risk) -> None:
 
     from ckptsim import plots
 
+    if not risk.lifetimes.durations_s:  # only numbers are known
+        report.say(f"## {risk.key}")
+        report.table(law_rows(risk))
+        return
     observed = kaplan_meier(risk.lifetimes)
     times = np.linspace(0, max(risk.lifetimes.durations_s), CURVE_POINTS)
-    curves = {brief(fit.law): (times, fit.law.survival(times)) for fit in risk.conclusion.tried}
+    curves = {brief(fit.law): (times, fit.law.survival(times)) for fit in drawn(risk)}
     name = risk.key.removeprefix("slots.")
     pairs = zip(risk.lifetimes.durations_s, risk.lifetimes.observed, strict=True)
     cut_short = np.array([duration for duration, seen in pairs if not seen])
@@ -228,6 +257,13 @@ def add_risk(report: Report, risk: Risk) -> None:
     report.picture(name, figure, f"Survival: {name}")
     report.data(name, pd.DataFrame(survival_columns(observed)))
     report.table(law_rows(risk))
+
+
+def drawn(risk: Risk) -> list[Fit]:
+    """The chosen law first, then the exponential and the next best: more would hide each other."""
+    first, *others = risk.conclusion.tried
+    ranked = [risk.conclusion.chosen, first, *sorted(others, key=lambda fit: fit.aicc)]
+    return list({fit.family: fit for fit in ranked}.values())[:CURVES]
 
 
 def survival_columns(observed: Survival) -> dict[str, Any]:

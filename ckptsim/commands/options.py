@@ -60,8 +60,9 @@ A TIME is 90min, 1h24m, 1.5 h, 2d or 1:30:00. A LAW is
   5min                          a constant; the mean of an exponential
                                 for --evictions and --power-failures
   exponential(mean=12h)         weibull(shape=0.7, mean=12h)
-  lognormal(median=2h, sigma=1) gamma(mean=5min, cv=0.3)
-  uniform(3min, 7min)           triangular(3min, 4min, 9min)
+  lognormal(median=2h, sigma=1) loglogistic(median=2h, shape=1.5)
+  gamma(mean=5min, cv=0.3)      uniform(3min, 7min)
+  triangular(3min, 4min, 9min)
   hyperexponential(p=0.7, mean1=10min, mean2=9h)
   bathtub(a=0.45, tau1=1h, tau2=0.8h, b=24h)
   empirical(FILE.csv:COLUMN)    measured times, in seconds

@@ -24,7 +24,7 @@ from ckptsim.commands.plan_told import told, write_report
 from ckptsim.doubt import BAND
 from ckptsim.errors import ScenarioError
 from ckptsim.htcondor.leases import End
-from ckptsim.lifetimes import Empirical, Exponential
+from ckptsim.lifetimes import Empirical
 from ckptsim.objective import EXAMPLE, Objective, objective, share
 from ckptsim.plan import plan
 from ckptsim.ranges import times
@@ -188,7 +188,7 @@ def doubts(scenario: Scenario, evidence: "Evidence | None") -> list[tuple[str, S
     return [
         (
             f"the mean between evictions is {show(nanoseconds(mean))} ({end} end, 95 %)",
-            with_slots(scenario, evictions=Exponential(mean)),
+            with_slots(scenario, evictions=fit.law.scaled(mean / fit.law.mean)),
         )
         for end, mean in zip(("lower", "upper"), fit.mean_interval_s, strict=True)
         if math.isfinite(mean)

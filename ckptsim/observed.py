@@ -1,0 +1,212 @@
+"""Observed lifetimes, many of them cut short, from leases and from tables.
+
+A lifetime is right-censored when something else ended it: the job finished, a limit was reached. To
+drop such lifetimes, or to count them as failures, is the classic error (theory.md, section 6).
+
+Legend: d, observed ends; T, total time of all lifetimes, in seconds.
+"""
+
+import csv
+import itertools
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ckptsim.errors import DataError, nearest
+from ckptsim.htcondor.eventlog import open_text
+from ckptsim.htcondor.leases import End, Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long things lasted, in seconds, and whether the end itself was observed or censored."""
+
+    durations_s: tuple[float, ...]
+    observed: tuple[bool, ...]
+    source: str = field(default="", compare=False)  # FILE:COLUMN, if they are from a table
+
+    def __post_init__(self) -> None:
+        assert len(self.durations_s) == len(self.observed)
+        assert all(0 <= duration < math.inf for duration in self.durations_s)
+
+    @property
+    def ends(self) -> int:
+        """d, the number of observed ends."""
+        return int(sum(self.observed))
+
+    @property
+    def exposure_s(self) -> float:
+        """T, the total time, in seconds."""
+        return math.fsum(self.durations_s)
+
+    def censored_at(self, limit_s: float) -> "Lifetimes":
+        """The same, with the ends from `limit_s` seconds on taken as cut off there."""
+        pairs = list(zip(self.durations_s, self.observed, strict=True))
+        return Lifetimes(
+            tuple(min(duration, limit_s) for duration, _ in pairs),
+            tuple(observed and duration < limit_s for duration, observed in pairs),
+        )
+
+
+def from_leases(leases: Iterable[Lease], end: End) -> Lifetimes:
+    """The lifetimes that this kind of end was observed in; every other end is censored."""
+    kept = [(lease.duration_s, lease.end is end) for lease in leases]
+    return Lifetimes(tuple(s for s, _ in kept), tuple(seen for _, seen in kept))
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+_EXPECTED = "a CSV table with a column of durations in seconds"
+_DURATION_COLUMNS = re.compile(r"(lifetime|duration)_(s|min|h|d)|seconds|minutes|hours|days")
+_UNITS = {
+    **dict.fromkeys(("seconds", "s"), 1),
+    **dict.fromkeys(("minutes", "min"), 60),
+    **dict.fromkeys(("hours", "h"), 3600),
+    **dict.fromkeys(("days", "d"), 86_400),
+}
+_NO_CAUSE = {"", "-", "none", "censored", "running", "still running", "finished"}
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    path: Path
+    names: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]  # with line numbers
+
+    def place(self, name: str) -> int:
+        if name not in self.names:
+            known = ", ".join(self.names)
+            hint = nearest(name, self.names)
+            raise DataError(f"{self.path}:1: no column {name!r}; there are: {known}{hint}")
+        return self.names.index(name)
+
+    def cells(self, name: str) -> list[tuple[int, str]]:
+        place = self.place(name)
+        return [(line, row[place] if place < len(row) else "") for line, row in self.rows]
+
+
+def from_csv(
+    path: Path,
+    column: str | None = None,
+    observed: str | None = None,
+    censored: str | None = None,
+) -> Lifetimes:
+    """Read lifetimes from a CSV table, plain or gzipped.
+
+    `column` is the one of durations: by default the first called `lifetime_…` or `duration_…`, or
+    the only one of numbers. They are in seconds, or in what its name ends in: `_s`, `_min`, `_h`,
+    `_d`, or the whole word (`days`). `observed` names a column that is 1 where the end was observed
+    and 0 where it was censored, `censored` one with the opposite sense; by default the columns
+    called so, if any, else every end is taken as observed.
+
+    Raises:
+        DataError: no such file or column, or a cell that is not what its column should hold.
+
+    """
+    table = _table(path)
+    observed, censored = _flag_columns(table, observed, censored)
+    name = column or _duration_column(table, {observed, censored})
+    durations = _durations(table, name)
+    source = f"{path}:{name}" if unit_of(name) == 1 else ""  # empirical(…) reads seconds
+    if flag := observed or censored:
+        told = (_flag(path, flag, line, cell) for line, cell in table.cells(flag))
+        seen = tuple(seen is (flag == observed) for seen in told)
+        return Lifetimes(durations, seen, source)
+    return Lifetimes(durations, (True,) * len(durations), source)
+
+
+def causes_from_csv(
+    path: Path, column: str | None = None, cause: str | None = None
+) -> tuple[tuple[float, ...], tuple[str | None, ...]] | None:
+    """Durations in seconds, as `from_csv` has them, and the causes of their ends.
+
+    `cause` names a column of words, by default `cause`; None if there is none. An empty cell, or
+    one such as `censored`, `running` or `finished`, is a lifetime that was cut short.
+    """
+    table = _table(path)
+    if cause is None and "cause" not in table.names:
+        return None
+    words = tuple(cell.lower() for _, cell in table.cells(cause or "cause"))
+    name = column or _duration_column(table, {cause or "cause"})
+    return _durations(table, name), tuple(None if word in _NO_CAUSE else word for word in words)
+
+
+def unit_of(column: str) -> int:
+    """The seconds in the unit that a column's name ends in; 1 where it tells none."""
+    whole, _, unit = column.lower().rpartition("_")
+    return 1 if not whole and len(unit) <= 3 else _UNITS.get(unit, 1)
+
+
+def _durations(table: _Table, name: str) -> tuple[float, ...]:
+    unit = unit_of(name)
+    cells = table.cells(name)
+    return tuple(unit * _duration(table.path, name, line, cell) for line, cell in cells)
+
+
+def _table(path: Path) -> _Table:
+    try:
+        with open_text(path, _EXPECTED) as stream:
+            first = stream.readline().lstrip("\ufeff")
+            delimiter = max(",;\t", key=first.count)
+            reader = csv.reader(itertools.chain([first], stream), delimiter=delimiter)
+            rows = [(reader.line_num, tuple(map(str.strip, row))) for row in reader if any(row)]
+    except (csv.Error, OSError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); expected {_EXPECTED}") from error
+    if rows and all(_number(cell) is not None for cell in rows[0][1]):  # no header
+        names = tuple(str(number + 1) for number in range(len(rows[0][1])))
+    else:
+        names, rows = (rows[0][1] if rows else ()), rows[1:]
+    if not rows:
+        raise DataError(f"{path}: no rows in it; expected {_EXPECTED}")
+    return _Table(path, names, tuple(rows))
+
+
+def _flag_columns(
+    table: _Table, observed: str | None, censored: str | None
+) -> tuple[str | None, str | None]:
+    if observed and censored:
+        raise DataError(f"{table.path}: give a column that tells observed or censored, not both")
+    if observed or censored:
+        return observed, censored
+    if "observed" in table.names:
+        return "observed", None
+    return None, "censored" if "censored" in table.names else None
+
+
+def _duration_column(table: _Table, flags: set[str | None]) -> str:
+    named = [name for name in table.names if _DURATION_COLUMNS.fullmatch(name.lower())]
+    numbers = [
+        name
+        for name, cell in zip(table.names, table.rows[0][1], strict=False)
+        if name not in flags and _number(cell) is not None
+    ]
+    if named or len(numbers) == 1:
+        return (named or numbers)[0]
+    choice = f"columns of numbers: {', '.join(numbers)}" if numbers else "no column of numbers"
+    raise DataError(f"{table.path}:1: {choice}; name the one that holds durations in seconds")
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _duration(path: Path, column: str, line: int, cell: str) -> float:
+    number = _number(cell)
+    if number is None or not 0 <= number < math.inf:
+        found = repr(cell[:40]) if cell else "nothing"
+        word = {1: "seconds", 60: "minutes", 3600: "hours", 86_400: "days"}[unit_of(column)]
+        raise DataError(f"{path}:{line}: {column} is {found}; expected {word}, 0 or more")
+    return number
+
+
+def _flag(path: Path, column: str, line: int, cell: str) -> bool:
+    if cell.lower() not in _FLAGS:
+        found = repr(cell[:40]) if cell else "nothing"
+        raise DataError(f"{path}:{line}: {column} is {found}; expected 1 or 0")
+    return _FLAGS[cell.lower()]
