@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ckptsim.audit import Audit, Item
+from ckptsim.conclude import Conclusion, conclude
 from ckptsim.errors import ScenarioError
-from ckptsim.fit import Conclusion, conclude, from_leases
 from ckptsim.htcondor.leases import End, Lease
 from ckptsim.htcondor.stays import BY_HAND
 from ckptsim.lifetimes import Constant, Exponential
+from ckptsim.observed import from_leases
 from ckptsim.scenario import load
 from ckptsim.search import Search
 from ckptsim.units import MINUTE, SECOND, nanoseconds, spelled_seconds

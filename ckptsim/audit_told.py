@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ckptsim.audit import LOST, Account, Audit, Item, Spread
 from ckptsim.audit_saved import Option, Saving
-from ckptsim.fit import FEW, about
+from ckptsim.conclude import about
+from ckptsim.fitting import FEW
 from ckptsim.htcondor.leases import counted
 from ckptsim.htcondor.stays import History
 from ckptsim.terminal import percent

@@ -9,7 +9,7 @@ import click
 from ckptsim.commands.fit_scenario import refuse_foreign, write_scenario
 from ckptsim.commands.fit_told import Findings, brief, incidence_rows, law_rows, told, toml_lines
 from ckptsim.commands.options import deliver, matching, report_folder, report_options
-from ckptsim.commands.plan import WITHOUT_A_WAIT
+from ckptsim.commands.plan_evidence import WITHOUT_A_WAIT
 from ckptsim.conclude import conclude, conclude_of
 from ckptsim.errors import DataError, ScenarioError
 from ckptsim.fit import Risk, learn

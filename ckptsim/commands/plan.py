@@ -1,9 +1,7 @@
 """`ckptsim plan`: how often to checkpoint."""
 
-import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,26 +17,19 @@ from ckptsim.commands.options import (
     scenario_options,
 )
 from ckptsim.commands.plan_answer import Answer
+from ckptsim.commands.plan_evidence import doubts, from_logs, learned
 from ckptsim.commands.plan_modes import Without, is_without_interval
 from ckptsim.commands.plan_told import told, write_report
 from ckptsim.doubt import BAND
 from ckptsim.errors import ScenarioError
-from ckptsim.htcondor.leases import End
-from ckptsim.lifetimes import Empirical
 from ckptsim.objective import EXAMPLE, Objective, objective, share
 from ckptsim.plan import plan
 from ckptsim.ranges import times
 from ckptsim.scenario import Scenario
 from ckptsim.search import MARGIN
 from ckptsim.terminal import progress
-from ckptsim.units import nanoseconds, show, spelled_seconds
-from ckptsim.variation import with_slots
-
-if TYPE_CHECKING:
-    from ckptsim.fit import Evidence
 
 CONFIRMING_LEASES = 5_000
-WITHOUT_A_WAIT = (End.EVICTED, End.RESCHEDULED)  # gaps that hold no contact lease
 
 
 @click.command("plan", epilog=LAWS)
@@ -150,49 +141,6 @@ def without_interval(
     with progress("confirming by simulation", shown=not as_json) as bar:
         answer.confirm(bar)
     deliver(answer.told, answer.json, answer.write_report, as_json=as_json, folder=folder)
-
-
-def learned(logs: Sequence[Path]) -> "Evidence | None":
-    """What the logs tell, if any are given."""
-    if not logs:
-        return None
-    from ckptsim.fit import learn
-
-    return learn(logs)
-
-
-def from_logs(evidence: "Evidence | None", given: Mapping[str, Any]) -> dict[str, object]:
-    """Scenario keys that the logs give a value for, but for what the flags say."""
-    if evidence is None:
-        return {}
-    keys: dict[str, object] = {}
-    if evidence.evictions:
-        keys["slots.evictions"] = evidence.evictions.law
-    if evidence.power_failures:
-        keys["slots.power_failures"] = evidence.power_failures.law
-    if evidence.limit_s:
-        keys["slots.limit"] = spelled_seconds(evidence.limit_s)
-    if gaps := tuple(gap.duration_s for gap in evidence.gaps if gap.after in WITHOUT_A_WAIT):
-        keys["slots.gap"] = Empirical(gaps)
-    sized = any("job.size" in each for each in (*given["settings"], given.get("job__size") or ""))
-    if evidence.transfers_s and not sized and not given.get("job__size"):
-        keys["job.transfer"] = Empirical(evidence.transfers_s)
-    return keys
-
-
-def doubts(scenario: Scenario, evidence: "Evidence | None") -> list[tuple[str, Scenario]]:
-    """The scenario at both ends of the confidence interval of the mean time between evictions."""
-    fit = evidence.evictions if evidence else None
-    if fit is None or fit.mean_interval_s is None or scenario.slots.evictions != fit.law:
-        return []
-    return [
-        (
-            f"the mean between evictions is {show(nanoseconds(mean))} ({end} end, 95 %)",
-            with_slots(scenario, evictions=fit.law.scaled(mean / fit.law.mean)),
-        )
-        for end, mean in zip(("lower", "upper"), fit.mean_interval_s, strict=True)
-        if math.isfinite(mean)
-    ]
 
 
 def asked_for(text: str) -> list[int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ckptsim.commands.plan_answer import Answer
+from ckptsim.commands.plan_evidence import at_worst, drawn_again, from_the_logs
 from ckptsim.commands.plan_modes import MODES_TITLE, confirmed_told, mode_notes, mode_rows
 from ckptsim.doubt import Change
 from ckptsim.exact import Value
@@ -42,7 +43,7 @@ EVERY = dict.fromkeys(Mode, "Checkpoint every {} of computing.") | {
 def told(answer: Answer) -> Iterator[Any]:
     """What is printed, in the order in which one would explain it."""
     advice = answer.advice
-    yield from at_worst(answer)
+    yield from at_worst(answer.evidence, answer.scenario)
     yield strong(headline(advice))
     yield from aimed(advice)
     yield price(advice)
@@ -60,13 +61,6 @@ def told(answer: Answer) -> Iterator[Any]:
     yield ""
     yield table(change_rows(advice), "If things are different" + scored(advice))
     yield from sureness(answer)
-
-
-def at_worst(answer: Answer) -> Iterator[Any]:
-    """A warning where the logs show no eviction, so that the answer is for what might still be."""
-    fit = answer.evidence.evictions if answer.evidence else None
-    if fit and not fit.ends and answer.scenario.slots.evictions == fit.law:
-        yield strong("No eviction in these logs: the answer is for the worst they do not rule out.")
 
 
 def headline(advice: Advice) -> str:
@@ -117,13 +111,6 @@ def at_the_edge(advice: Advice) -> Iterator[str]:
 
 def whole(advice: Advice) -> str:
     return "slot time and gaps" if advice.best.gap_s else "slot time"
-
-
-def overruled(answer: Answer) -> Iterator[str]:
-    """What the logs say of evictions and the scenario does not heed."""
-    fit, used = answer.evidence and answer.evidence.evictions, answer.scenario.slots.evictions
-    if fit and used != fit.law:
-        yield f"Not from the logs: evictions are {used.describe()}, as given."
 
 
 def value_rows(advice: Advice) -> list[list[str]]:
@@ -337,18 +324,11 @@ def change_rows(advice: Advice) -> list[list[str]]:
 
 def sureness(answer: Answer) -> Iterator[str]:
     """How sure the answer is: of the data, of the sampling, of the solver."""
-    spread, confirmed, best = answer.advice.spread, answer.confirmed, answer.advice.best
-    for sentence in answer.evidence.sentences if answer.evidence else ():
-        yield f"From the logs: {sentence}"
-    yield from overruled(answer)
-    for warning in answer.evidence.warnings if answer.evidence else ():
-        yield f"Left out: {warning}"
-    if spread:
-        yield (
-            f"The data: drawn again {spread.resamples} times, the lifetimes put the best between "
-            f"{show(spread.interval_low)} and {show(spread.interval_high)} (95 %), but keeping "
-            f"this answer costs less than {percent(spread.regret_high, 2)} of slot time."
-        )
+    confirmed, best = answer.confirmed, answer.advice.best
+    if answer.evidence:
+        yield from from_the_logs(answer.evidence, answer.scenario)
+    if answer.advice.spread:
+        yield drawn_again(answer.advice.spread)
     if not answer.advice.search.solver.constant:
         yield (
             "Random costs were added up on a lattice; on one twice as fine the useful share moves "

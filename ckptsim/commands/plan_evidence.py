@@ -1,0 +1,97 @@
+"""What job event logs give to a plan: values of keys, doubts about them, what they leave open."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ckptsim.bootstrap import Spread
+from ckptsim.htcondor.leases import End
+from ckptsim.lifetimes import Empirical
+from ckptsim.scenario import Scenario
+from ckptsim.terminal import percent, strong
+from ckptsim.units import nanoseconds, show, spelled_seconds
+from ckptsim.variation import with_slots
+
+if TYPE_CHECKING:
+    from ckptsim.fit import Evidence
+
+WITHOUT_A_WAIT = (End.EVICTED, End.RESCHEDULED)  # gaps that hold no contact lease
+
+
+def learned(logs: Sequence[Path]) -> "Evidence | None":
+    """What the logs tell, if any are given."""
+    if not logs:
+        return None
+    from ckptsim.fit import learn
+
+    return learn(logs)
+
+
+def from_logs(evidence: "Evidence | None", given: Mapping[str, Any]) -> dict[str, object]:
+    """Scenario keys that the logs give a value for, but for what the flags say."""
+    if evidence is None:
+        return {}
+    keys: dict[str, object] = {}
+    if evidence.evictions:
+        keys["slots.evictions"] = evidence.evictions.law
+    if evidence.power_failures:
+        keys["slots.power_failures"] = evidence.power_failures.law
+    if evidence.limit_s:
+        keys["slots.limit"] = spelled_seconds(evidence.limit_s)
+    if gaps := tuple(gap.duration_s for gap in evidence.gaps if gap.after in WITHOUT_A_WAIT):
+        keys["slots.gap"] = Empirical(gaps)
+    sized = any("job.size" in each for each in (*given["settings"], given.get("job__size") or ""))
+    if evidence.transfers_s and not sized and not given.get("job__size"):
+        keys["job.transfer"] = Empirical(evidence.transfers_s)
+    return keys
+
+
+def doubts(scenario: Scenario, evidence: "Evidence | None") -> list[tuple[str, Scenario]]:
+    """The scenario at both ends of the confidence interval of the mean time between evictions."""
+    fit = evidence.evictions if evidence else None
+    if fit is None or fit.mean_interval_s is None or scenario.slots.evictions != fit.law:
+        return []
+    return [
+        (
+            f"the mean between evictions is {show(nanoseconds(mean))} ({end} end, 95 %)",
+            with_slots(scenario, evictions=fit.law.scaled(mean / fit.law.mean)),
+        )
+        for end, mean in zip(("lower", "upper"), fit.mean_interval_s, strict=True)
+        if math.isfinite(mean)
+    ]
+
+
+def at_worst(evidence: "Evidence | None", scenario: Scenario) -> Iterator[Any]:
+    """A warning where the logs show no eviction, so that the answer is for what might still be."""
+    fit = evidence.evictions if evidence else None
+    if fit and not fit.ends and scenario.slots.evictions == fit.law:
+        yield strong("No eviction in these logs: the answer is for the worst they do not rule out.")
+
+
+def from_the_logs(evidence: "Evidence", scenario: Scenario) -> Iterator[str]:
+    """What the logs say, what of it the scenario does not heed, and what they cannot say."""
+    yield from (f"From the logs: {sentence}" for sentence in evidence.sentences)
+    fit, used = evidence.evictions, scenario.slots.evictions
+    if fit and used != fit.law:
+        yield f"Not from the logs: evictions are {used.describe()}, as given."
+    yield f"No log tells {untold(scenario)}; `ckptsim measure JOB.sub` measures them."
+    yield from (f"Left out: {warning}" for warning in evidence.warnings)
+
+
+def untold(scenario: Scenario) -> str:
+    """What is in no log, and what it is taken to be."""
+    job = scenario.model_dump()["job"]
+    return (
+        f"how long a checkpoint takes to write (taken as {job['write']}), a restart (taken as "
+        f"{job['restart_in_place']}), and the job's natural step (taken as {job['step'] or 'none'})"
+    )
+
+
+def drawn_again(spread: Spread) -> str:
+    """How the answer scatters."""
+    return (
+        f"The data: drawn again {spread.resamples} times, the lifetimes put the best between "
+        f"{show(spread.interval_low)} and {show(spread.interval_high)} (95 %), but keeping "
+        f"this answer costs less than {percent(spread.regret_high, 2)} of slot time."
+    )
