@@ -85,6 +85,11 @@ class Figure(NamedTuple):
     method: Method
 
     @property
+    def word(self) -> str:
+        """The name for programs: in JSON, of files and of columns."""
+        return self.key.removeprefix("job.") or self.name.replace(" ", "_")
+
+    @property
     def median(self) -> int:
         return round(median(self.times))
 

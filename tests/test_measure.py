@@ -374,9 +374,9 @@ def test_planted_times_of_a_job_with_marks_are_found(folder):
     figures = document["figures"]
     planted = {
         "write": 0.2,
-        "restart in place": 0.15,
-        "restart in a new lease": 0.15,
-        "cold start": 0.25,
+        "restart_in_place": 0.15,
+        "restart_lease": 0.15,
+        "cold_start": 0.25,
         "interval": 0.3,
     }
     assert {name: about(figures[name], at) for name, at in planted.items()} == dict.fromkeys(
@@ -387,8 +387,10 @@ def test_planted_times_of_a_job_with_marks_are_found(folder):
     )
     counts = {name: figure["count"] for name, figure in figures.items()}
     assert counts["write"] == counts["transfer"] == document["checkpoints"] == 3
-    assert (counts["cold start"], counts["restart in a new lease"]) == (1, 2)
+    assert (counts["cold_start"], counts["restart_lease"]) == (1, 2)
     assert (document["complete"], document["marked"]) == (True, True)
+    named = {*document, *figures, *figures["write"]}
+    assert named <= set(re.findall(r"`([a-z_]+)`", PAGE))
     assert "checkpoint_exit_code      = 85" in document["submit_description"]
     scenario = load(folder / "job.toml", {})
     assert abs(scenario.job.write.mean - figures["write"]["median_s"]) < 0.05
@@ -455,8 +457,8 @@ def test_the_manuals_job_ends_early_and_is_run_again_for_its_restarts(folder):
     counts = {name: figure["count"] for name, figure in document["figures"].items()}
     assert document["checkpoints"] >= 4
     assert document["complete"] is True
-    assert counts["input transfer"] == 3  # two cold starts, and one in a new lease
-    assert document["figures"]["from exit to exit"]["median_s"] >= 3 * 0.05
+    assert counts["input"] == 3  # two cold starts, and one in a new lease
+    assert document["figures"]["from_exit_to_exit"]["median_s"] >= 3 * 0.05
     told = " ".join(document["sentences"])
     assert "The job ended with exit code 0 after 3 of 5 checkpoints." in told
     # It writes before it says anything, for its output is buffered.
@@ -506,3 +508,25 @@ def test_an_interrupted_measurement_tells_what_it_has(folder):
     assert re.search(f"^{told}$", out, re.MULTILINE)
     assert re.search(f"^# {told}$", (folder / "job.toml").read_text(), re.MULTILINE)
     assert re.search(r"^write +[12] +0\.[23]", out, re.MULTILINE)
+
+
+# --- what is documented ---------------------------------------------------------------------------
+
+PAGE = (TOP / "docs" / "measure.md").read_text()
+((COMMAND, SAID),) = re.findall(r"```console\n\$ ckptsim measure (.*)\n((?:.*\n)*?)```", PAGE)
+
+
+def without_times(text):
+    """The text with # for each time and size, as one measurement differs from the next."""
+    amounts = re.sub(r"\d[\d.]* ?(?:ms|us|s|B|kB)\b", "#", text)
+    return [" ".join(line.split()) for line in amounts.strip().splitlines()]
+
+
+def test_the_page_says_what_its_command_prints(folder):
+    program("steady.py", (TOP / "scenarios" / "real" / "steady.py").read_text())
+    ran = ckptsim(*shlex.split(COMMAND))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    printed = "\n".join(without_times(ran.stdout))
+    for part in SAID.split("…\n"):  # an ellipsis alone on a line stands for lines left out
+        assert "\n".join(without_times(part)) in printed
+    assert {path.name for path in folder.iterdir()} == {"steady.py"}

@@ -193,7 +193,8 @@ class Measured:
         if len(figure.times) < FEWEST or not figure.is_spread or low == high:
             return brief(figure.median)
         if self.tables:
-            return f"empirical({self.tables / csv_name(figure)}:{column(figure)})"
+            file = self.tables / f"{STEM}-{figure.word}.csv"
+            return f"empirical({file}:{figure.word}_s)"
         return f"uniform({low}, {high})"
 
     def scenario_text(self) -> str:
@@ -221,7 +222,7 @@ class Measured:
             "checkpoint_bytes": list(self.costs.sizes),
             "input_bytes": list(self.costs.inputs),
             "marked": self.costs.marked,
-            "figures": {figure.name: figure_json(figure) for figure in self.costs.figures},
+            "figures": {figure.word: figure_json(figure) for figure in self.costs.figures},
             "sentences": list(self.sentences()),
             "scenario": self.scenario(),
             "submit_description": self.subject.description or None,
@@ -244,7 +245,7 @@ class Measured:
         report.picture("times", drawn, "What was measured")
         for figure in figures:
             times = [seconds(value) for value in figure.times]
-            report.data(name_of(figure), pd.DataFrame({column(figure): times}))
+            report.data(figure.word, pd.DataFrame({f"{figure.word}_s": times}))
         report.say(*self.sentences(), "## For a scenario")
         report.say("\n".join(["```toml", *self.scenario_lines(), "```"]), "## The executions")
         report.data("executions", self.executions_frame())
@@ -323,18 +324,6 @@ def bytes_told(size: int) -> str:
         if size >= unit:
             return f"{size / unit:.3g} {prefix}B"
     return f"{size} B"
-
-
-def name_of(figure: Figure) -> str:
-    return figure.name.replace(" ", "-")
-
-
-def csv_name(figure: Figure) -> str:
-    return f"{STEM}-{name_of(figure)}.csv"
-
-
-def column(figure: Figure) -> str:
-    return f"{figure.name.replace(' ', '_')}_s"
 
 
 def write_new(path: Path, text: str) -> None:
