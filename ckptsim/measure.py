@@ -116,7 +116,7 @@ class Costs(NamedTuple):
 
     figures: tuple[Figure, ...]
     sizes: tuple[int, ...]  # bytes of each checkpoint
-    inputs: tuple[int, ...]  # bytes of each input transfer
+    inputs: tuple[int, ...]  # bytes of each input transfer, with a checkpoint if there was one
     marked: bool  # did the job say what it does?
 
     def figure(self, name: str) -> Figure | None:
@@ -242,18 +242,20 @@ def costs(runs: Sequence[Execution], wanted: Sequence[str] | None) -> Costs:
     """
     marked = any(said(run, "computing") for run in runs)
     kept = [run for run in runs if run.sent]
+    fetched = [run for run in runs if run.begin is Begin.LEASE] or [r for r in runs if r.asked]
+    inputs = waits((run.asked, run.ready) for run in fetched)
     figures = (
         written(kept, wanted, marked=marked),
         Figure("transfer", "job.transfer", waits((r.exited, r.sent) for r in kept), Method.POOL),
         *(started(runs, begin, wanted, marked=marked) for begin in Begin),
-        Figure("input transfer", "job.input", waits((r.asked, r.ready) for r in runs), Method.POOL),
+        Figure("input transfer", "job.input", inputs, Method.POOL),
         interval(kept, wanted, marked=marked),
         step(kept, wanted, marked=marked),
         Figure("from exit to exit", "", tuple(cycles(kept)), Method.POOL),
     )
     sizes = tuple(run.bytes for run in kept)
-    inputs = tuple(run.input for run in runs if run.asked)
-    return Costs(tuple(each for each in figures if each.times), sizes, inputs, marked)
+    brought = tuple(run.input for run in fetched)
+    return Costs(tuple(each for each in figures if each.times), sizes, brought, marked)
 
 
 def waits(pairs: Iterable[tuple[int, int]]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ckptsim.drivers.real.machine import MARKS
 from ckptsim.drivers.real.sandbox import OWN
-from ckptsim.measure import PAUSE, Burst, Execution
+from ckptsim.measure import PAUSE, STDIO, Burst, Execution
 
 FILES_MAX = 10_000
 """Files that are looked at in one sandbox."""
@@ -71,13 +71,18 @@ class SandboxWatch:
         self.logs: dict[Key, Log] = {}
 
     def look(self, sandbox: str, runs: Sequence[Execution]) -> None:
-        """Look once; each change belongs to the execution in whose time it falls."""
+        """Look once; each change belongs to the execution in whose time it falls.
+
+        The clock of files may lag by some milliseconds. Nothing of the job runs between the end of
+        a transfer and its start, so a change that seems to fall there came just after the start.
+        """
         found = {seen.path: seen for seen in files(sandbox)}
         for seen in found.values():
-            run = next((run for run in reversed(runs[-2:]) if seen.changed >= run.started), None)
+            run = next((run for run in reversed(runs[-2:]) if seen.changed >= run.ready), None)
             if run and (not run.exited or seen.changed <= run.exited):
                 log = self.logs.setdefault((run.lease, run.started), Log())
-                log.take(seen, present=found.keys())
+                changed = max(seen.changed, run.started)
+                log.take(seen._replace(changed=changed), present=found.keys())
 
     def of(self, run: Execution) -> Execution:
         """The execution, and what it was seen to write."""
@@ -99,8 +104,13 @@ def files(sandbox: str) -> Iterator[Seen]:
             count += 1
             if stat.S_ISDIR(found.st_mode):
                 folders.append(path)
-            elif stat.S_ISREG(found.st_mode) and path not in OWN:
+            elif stat.S_ISREG(found.st_mode) and is_the_jobs(path, found.st_size):
                 yield Seen(path, found.st_ino, found.st_ctime_ns)
+
+
+def is_the_jobs(path: str, size: int) -> bool:
+    """Did the job write it? The machine makes the standard files, which are empty then."""
+    return path not in OWN and (size > 0 or path not in STDIO)
 
 
 def listed(folder: str) -> list["os.DirEntry[str]"]:
