@@ -47,6 +47,10 @@ GROUPS = {
         "run": Entry(
             "run:command", "Run a submit file's jobs to their end in a pool of their own."
         ),
+        "measure": Entry(
+            "measure:command",
+            "Run an executable for a few checkpoints: what write, transfer and restart take.",
+        ),
         "pool": Entry("pool:command", "Start, stop and look at a pool of real processes."),
         "submit": Entry("submit:command", "Submit the jobs of an HTCondor submit file."),
         "q": Entry("queue:queue", "What each job is doing, since when, and its checkpoints."),

@@ -11,6 +11,7 @@ from ckptsim.plots.ledger import ledger_figure
 from ckptsim.plots.lesson import lesson_figure
 from ckptsim.plots.looks import LOOKS
 from ckptsim.plots.makespan import makespan_figure, makespan_law_figure
+from ckptsim.plots.measured import measured_figure
 from ckptsim.plots.plan import plan_figure
 from ckptsim.plots.pool import course_figure
 from ckptsim.plots.pool_plan import pool_plan_figure
@@ -32,6 +33,7 @@ __all__ = [
     "lesson_figure",
     "makespan_figure",
     "makespan_law_figure",
+    "measured_figure",
     "moments",
     "plan_figure",
     "pool_plan_figure",

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -62,8 +63,10 @@ _SILENT = "Job disconnected: the machine has fallen silent"
 class AccessPoint:
     """A pool; `run` returns when it has stopped."""
 
-    def __init__(self, state: Path, settings: Settings, fates: "Fates | None") -> None:
-        self.state, self.settings, self.fates = state, settings, fates
+    def __init__(
+        self, state: Path, settings: Settings, fates: "Fates | None", notes: Path | None = None
+    ) -> None:
+        self.state, self.settings, self.fates, self.notes = state, settings, fates, notes
         self.store = Store(state / "pool.db")
         self.pool = self.store.fact("pool", uuid.uuid4().hex)
         self.spool = Spool(state / "spool")
@@ -268,7 +271,16 @@ class AccessPoint:
         assert entry.machine is not None
         with self.minding(entry):
             order = order_of(entry, act, self.state, self.spool)
+            told = {"did": "ordered", "order": act.order, "purpose": act.purpose}
+            self.note(entry, {**told, "sandbox": order.get("sandbox"), "at": time.time_ns()})
             entry.machine.tell({"lease": entry.lease, **order})
+
+    def note(self, entry: Entry, message: Message) -> None:
+        """Write down an order or a report, where somebody wants to know when each was made."""
+        if self.notes:
+            line = json.dumps({"job": entry.id, "lease": entry.lease, **message})
+            with self.notes.open("a") as notes:
+                notes.write(f"{line}\n")
 
     def set_alarm(self, entry: Entry) -> None:
         """Be called back when the present stage has lasted as long as it may."""
@@ -293,6 +305,7 @@ class AccessPoint:
         entry = self.by_lease.get(report["lease"])
         if entry is None or entry.lease != report["lease"] or entry.machine is not machine:
             return  # of a stay that is over
+        self.note(entry, report)
         if report["did"] == "sent" and entry.life.stage in (Stage.CHECKPOINTING, Stage.SAVING):
             self.commit(entry, report)
             return
@@ -471,11 +484,13 @@ def main() -> int:
     parser.add_argument("--scenario", type=Path)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--owner", type=int)
+    parser.add_argument("--notes", type=Path)
     given = parser.parse_args()
     try:
         with locked(given.state.absolute()):
             settings, fates = asked_for(given)
-            asyncio.run(AccessPoint(given.state.absolute(), settings, fates).run(given.owner))
+            pool = AccessPoint(given.state.absolute(), settings, fates, given.notes)
+            asyncio.run(pool.run(given.owner))
     except CkptsimError as mistake:
         say(f"ckptsim: {mistake}")
         return 2

@@ -27,6 +27,7 @@ class Recipe(NamedTuple):
     scenario: Path | None = None
     seed: int | None = None
     owner: int | None = None  # the pid of a process that the pool is not to outlive
+    notes: Path | None = None  # where each order and report is written down, a JSON object a line
 
     def words(self) -> list[str]:
         """The access point's arguments."""
