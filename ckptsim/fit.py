@@ -15,7 +15,8 @@ from statistics import median
 from ckptsim.conclude import Conclusion, about, conclude
 from ckptsim.errors import DataError
 from ckptsim.fitting import FEW, Fit
-from ckptsim.htcondor.leases import LEFT_AT_A_CHECKPOINT, End, Gap, History, Lease, counted, follow
+from ckptsim.htcondor.histories import follow_all
+from ckptsim.htcondor.leases import LEFT_AT_A_CHECKPOINT, End, Gap, History, Lease, counted
 from ckptsim.observed import Lifetimes, from_leases
 
 # Codes of condor_vacate_job: 1022 by the schedd, 1004 by the shadow (htcondor-rules.md, 2.1).
@@ -77,7 +78,7 @@ def learn(paths: Sequence[Path]) -> Evidence:
         DataError: no file can be read, or no job ran for as long as a second in any.
 
     """
-    histories, unread = _histories(paths)
+    histories, unread = follow_all(paths)
     leases, copies = _once(lease for history in histories for lease in history.leases)
     if not any(lease.end_ns > lease.start_ns for lease in leases):
         raise DataError(
@@ -120,18 +121,6 @@ def _risks(leases: Sequence[Lease]) -> tuple[Risk, ...]:
         if concluded and (conclusion := conclude(lifetimes, word)):
             found.append(Risk(key, lifetimes, conclusion))
     return tuple(found)
-
-
-def _histories(paths: Sequence[Path]) -> tuple[list[History], list[str]]:
-    histories, refused = list[History](), list[DataError]()
-    for path in paths:
-        try:
-            histories.append(follow(path))
-        except DataError as error:
-            refused.append(error)
-    if not histories and refused:
-        raise refused[0]
-    return histories, [f"{error}; left out" for error in refused]
 
 
 def _once(leases: Iterable[Lease]) -> tuple[tuple[Lease, ...], int]:

@@ -331,8 +331,9 @@ def test_learning_from_a_log(tmp_path):
 
 def test_a_lease_in_two_logs_counts_once_and_a_file_that_is_none_is_left_out(tmp_path):
     one, two, three = (tmp_path / name for name in ("a.log", "b.log", "c.txt"))
-    one.write_text(log_text("7.0", (1, "00:00:00"), (4, "03:00:00")))
-    two.write_text(one.read_text() + log_text("8.0", (1, "00:00:00"), (4, "03:00:00")))
+    shared = log_text("7.0", (1, "00:00:00"), (4, "03:00:00"))
+    one.write_text(shared + log_text("9.0", (0, "05:00:00")))
+    two.write_text(shared + log_text("8.0", (1, "00:00:00"), (4, "03:00:00")))
     three.write_text("not a log\n")
     found = learn([one, two, three])
     assert len(found.leases) == 2

@@ -20,8 +20,8 @@ from ckptsim.audit_told import (
 )
 from ckptsim.commands.options import deliver, matching, report_folder, report_options
 from ckptsim.errors import DataError
-from ckptsim.htcondor.leases import counted, follow
-from ckptsim.htcondor.stays import History
+from ckptsim.htcondor.histories import follow_all
+from ckptsim.htcondor.leases import counted
 from ckptsim.report import Report
 from ckptsim.terminal import strong, table
 
@@ -77,7 +77,7 @@ def findings(paths: Sequence[Path]) -> Findings:
 
     Raises DataError if none can be read, or no job had a slot in any.
     """
-    histories, refused = read_all(paths)
+    histories, unread = follow_all(paths)
     found = audit(histories)
     if not found.accounts:
         named = str(paths[0]) if len(paths) == 1 else f"{len(paths)} logs"
@@ -85,20 +85,7 @@ def findings(paths: Sequence[Path]) -> Findings:
             f"{named}: {counted(found.events, 'event')}, but no job got a slot; expected a log of "
             "jobs that ran (event 001, later 004 or 005)"
         )
-    unread = [f"{error}; left out" for error in refused]
     return Findings(found, saving(found), (*unread, *left_out(found)))
-
-
-def read_all(paths: Sequence[Path]) -> tuple[list[History], list[DataError]]:
-    histories, refused = list[History](), list[DataError]()
-    for path in paths:
-        try:
-            histories.append(follow(path))
-        except DataError as error:
-            refused.append(error)
-    if refused and not histories:
-        raise refused[0]
-    return histories, refused
 
 
 def told(found: Findings, worst: int) -> Iterator[Any]:

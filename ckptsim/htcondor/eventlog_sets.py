@@ -34,11 +34,12 @@ class Gathered:
     """The logs to follow.
 
     `logs` holds the files of each, oldest first; most are of one file. `repeated` are the logs left
-    out, each with the one that has all of its events.
+    out, each with the one that has all of its events; `refused` says which files are no logs.
     """
 
     logs: tuple[Log, ...]
     repeated: tuple[tuple[Log, Log], ...]
+    refused: tuple[DataError, ...] = ()
 
 
 def gather(names: Sequence[str | Path]) -> Gathered:
@@ -49,16 +50,19 @@ def gather(names: Sequence[str | Path]) -> Gathered:
     another one too: a copy, an older copy, a part of logs joined to one, a job's log beside the
     pool's. Logs that share some of their events are not told.
 
-    Raises:
-        DataError: no file of that name or glob, or one that is no job event log.
-
+    A single file is not looked into. Raises DataError where there is no file of a name or glob.
     """
     paths = list({path.resolve(): path for name in names for path in _found(str(name))}.values())
     if len(paths) < 2:
         return Gathered(tuple((path,) for path in paths), ())
-    surveys = {path: _survey(path) for path in paths}
+    surveys, refused = dict[Path, _Survey](), list[DataError]()
+    for path in paths:
+        try:
+            surveys[path] = _survey(path)
+        except DataError as error:
+            refused.append(error)
     logs, repeated = _without_repeated(dict(_joined(surveys)))
-    return Gathered(tuple(logs), tuple(repeated.items()))
+    return Gathered(tuple(logs), tuple(repeated.items()), tuple(refused))
 
 
 def read_all(log: Log) -> Iterator[tuple[Path, Event | Damage]]:
