@@ -10,7 +10,7 @@ search (families.py), q the likelihood-ratio test's quantile.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,6 +145,20 @@ def fitted(family: Family, lifetimes: Lifetimes, sure: float = SURE) -> Fit | No
     if region is None:
         return None
     return _fit(lifetimes, sample, family, region.parameters(), region.mean_interval())
+
+
+def fitted_again(fit: Fit, lifetimes: Lifetimes) -> Law | None:
+    """The law of the same family for lifetimes much like those of the fit.
+
+    The search begins at the fit's law; None where it runs off, or the family is the exponential.
+    """
+    family = next((each for each in SHAPED if each.name == fit.family), None)
+    if family is None:
+        return None
+    there = tuple(parameter.value for parameter in fit.parameters)
+    near = replace(family, starts=lambda _: iter((there,)))
+    place = _likeliest(near, _Sample(lifetimes), lifetimes)
+    return None if place is None else _presentable(family, list(family.parameters(place)))
 
 
 def fits(lifetimes: Lifetimes) -> tuple[Fit, ...]:

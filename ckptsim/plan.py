@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ckptsim.account import Account
-from ckptsim.bootstrap import Spread, spread
+from ckptsim.bootstrap import Spread, spread, spread_of_laws
 from ckptsim.doubt import BAND, Change, Robust, Slack, robust, slacks
 from ckptsim.errors import ScenarioError
 from ckptsim.exact import Solver, Value
 from ckptsim.formulas import Formula, formulas
+from ckptsim.lifetimes import Law
 from ckptsim.makespan import (
     Whole,
     accounts_of,
@@ -172,13 +173,15 @@ def plan(
     objective: Objective | None = None,
     margin: float = MARGIN,
     band: float = BAND,
+    laws: Sequence[Law] = (),
 ) -> Advice:
     """The best fixed interval for `scenario`, and what there is to know about it.
 
     `asked` are intervals (ns) to be valued too; `more` are scenarios, with labels, in which the
     answer is to be tried besides the usual ones; `margin` is how much worse than the best is still
-    good, `band` how far costs and laws may be off, both as a share. Raises ScenarioError where no
-    interval can work.
+    good, `band` how far costs and laws may be off, both as a share; `laws` are laws of evictions as
+    other data might have had them fitted, for how the answer scatters. Raises ScenarioError where
+    no interval can work.
     """
     aim = objective or Objective()
     refuse_whole_jobs(scenario, aim)
@@ -210,7 +213,7 @@ def plan(
             Change(label, kept=other.value(best.interval), best=other.best)
             for label, other in searches([*variations(scenario), *more], quicker(aim))
         ],
-        spread=spread(search, best),
+        spread=spread_of_laws(search, best, laws) or spread(search, best),
     )
 
 

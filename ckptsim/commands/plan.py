@@ -17,7 +17,7 @@ from ckptsim.commands.options import (
     scenario_options,
 )
 from ckptsim.commands.plan_answer import Answer
-from ckptsim.commands.plan_evidence import doubts, from_logs, learned
+from ckptsim.commands.plan_evidence import doubts, from_logs, learned, redrawn
 from ckptsim.commands.plan_modes import Without, is_without_interval
 from ckptsim.commands.plan_told import told, write_report
 from ckptsim.doubt import BAND
@@ -120,6 +120,7 @@ def command(
         aimed_at(aim, scenario),
         flag("--within", margin),
         flag("--band", band),
+        redrawn(scenario, evidence),
     )
     answer = Answer(advice, evidence, leases)
     with progress("confirming by simulation", shown=not as_json) as bar:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ckptsim.bootstrap import Spread
 from ckptsim.htcondor.leases import End
-from ckptsim.lifetimes import Empirical
+from ckptsim.lifetimes import Empirical, Law
+from ckptsim.redrawn import laws_redrawn
 from ckptsim.scenario import Scenario
 from ckptsim.terminal import percent, strong
 from ckptsim.units import nanoseconds, show, spelled_seconds
@@ -60,6 +61,15 @@ def doubts(scenario: Scenario, evidence: "Evidence | None") -> list[tuple[str, S
         for end, mean in zip(("lower", "upper"), fit.mean_interval_s, strict=True)
         if math.isfinite(mean)
     ]
+
+
+def redrawn(scenario: Scenario, evidence: "Evidence | None") -> list[Law]:
+    """The law of evictions for the logs' leases drawn again, if the scenario has it from them."""
+    for risk in evidence.risks if evidence else ():
+        fit = risk.conclusion.chosen
+        if risk.key == "slots.evictions" and scenario.slots.evictions == fit.law:
+            return laws_redrawn(fit, risk.conclusion.kept, scenario.seed)
+    return []
 
 
 def at_worst(evidence: "Evidence | None", scenario: Scenario) -> Iterator[Any]:
