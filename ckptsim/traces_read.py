@@ -66,7 +66,13 @@ def read_trace(path: Path) -> Trace | None:
             text = stream.read(_BYTES_MAX)
         except (OSError, EOFError) as error:
             raise DataError(f"{path}: cannot be read ({error}); expected {_EXPECTED}") from None
-    text = text.lstrip("\ufeff")
+    try:
+        return _recognised(path, text.lstrip("\ufeff"))
+    except csv.Error as error:
+        raise DataError(f"{path}: cannot be read ({error}); expected {_EXPECTED}") from None
+
+
+def _recognised(path: Path, text: str) -> Trace | None:
     if text.lstrip()[:1] == "{":
         return _ticks(path, text)
     first = text.partition("\n")[0].strip()
@@ -133,6 +139,8 @@ def _steps(text: str) -> Trace | None:
         points = [(float(hours), int(live)) for hours, live in rows]
     except ValueError:
         return None
+    if not all(math.isfinite(hours) for hours, _ in points):
+        return None
     pairs = list(itertools.pairwise(points))
     steps = all(b[0] >= a[0] and (a[0] == b[0] or a[1] == b[1]) for a, b in pairs)
     if not steps or len(points) < 3:
@@ -178,7 +186,8 @@ def _failures(path: Path, text: str) -> Trace:
     last = max(failure.started_s for each in by_node.values() for failure in each)
     service = {row["nodenumz"]: _service(path, line, row, last) for line, row in reversed(rows)}
     lives = [life for node, each in by_node.items() for life in _node_lives(each, *service[node])]
-    good = max(int(row["nodes"] or 0) for _, row in rows) - len(by_node)
+    told = [int(cell) for _, row in rows if (cell := row.get("nodes") or "").isdecimal()]
+    good = max(told, default=0) - len(by_node)
     usual = Counter(service.values()).most_common(1)[0][0]
     lives += [(usual[1] - usual[0], None)] * max(0, good)
     repairs = tuple(f.fixed_s - f.started_s for each in by_node.values() for f in each)

@@ -58,7 +58,9 @@ def test_a_scenario_says_where_its_numbers_are_from_and_can_be_planned_with(
     assert text.startswith(f"# Written by ckptsim fit from {EVICTED}"[:98])
     assert "# 1 end seen and 1 cut short in 23.7 min: too few to tell the shape of the law" in text
     assert "#   mean 23.7 min (4.25 min to 15.6 h, 95 % confidence)" in text
-    assert "# 1 gap after an eviction, or after leaving, as measured: no law is fitted." in text
+    assert (
+        "# 1 gap from losing or leaving a slot to the next, as measured: no law is fitted." in text
+    )
     assert "# NOT measured:" in text
     found = load(tmp_path / "mine.toml", {})
     assert found.slots.evictions == Exponential(1420)
@@ -83,6 +85,17 @@ def test_measured_lifetimes_are_found_wherever_the_scenario_lies(tmp_path, print
     (tmp_path / "there").mkdir()
     printed(tmp_path, "lumps.csv", "--scenario", "there/mine.toml")
     assert len(load(tmp_path / "there" / "mine.toml", {}).slots.evictions.values) == 120
+
+
+def test_a_law_without_end_is_cut_off_at_the_longest_lifetime_seen(tmp_path, ckptsim, printed):
+    """Plans refuse leases of a century; and no lifetime tells of any."""
+    lifetimes = 1e7 * np.random.default_rng(1).weibull(0.3, 60)
+    rows = "\n".join(f"{min(s, 1e8)},{int(s < 1e8)}" for s in lifetimes)
+    (tmp_path / "t.csv").write_text(f"lifetime_s,observed\n{rows}\n")
+    printed(tmp_path, "t.csv", "--scenario", "mine.toml")
+    assert "some leases would outlast a century" in (tmp_path / "mine.toml").read_text()
+    assert load(tmp_path / "mine.toml", {}).slots.limit == pytest.approx(1e17, rel=1e-3)
+    assert ckptsim(tmp_path, "plan", "mine.toml", "--no-report", "--confirm", "0").stderr == ""
 
 
 def test_only_what_fit_wrote_is_written_over(tmp_path, ckptsim, printed):
@@ -116,8 +129,12 @@ def test_competing_causes_of_a_table(tmp_path, ckptsim, printed):
     assert ["none", "yet", "80.0", "%", "40.0", "%", "40.0", "%"] in rows
     found = json.loads(ckptsim(tmp_path, "fit", "t.csv", "--json", "--no-report").stdout)
     assert [law["key"] for law in found["laws"]] == ["slots.evictions", "slots.power_failures"]
-    assert found["incidence"]["causes"]["removed"]["ends"] == 1
-    assert found["laws"][0]["tried"][0]["parameters"]["mean"]["value"] == 40 * 3600
+    assert [each["cause"] for each in found["incidence"]["causes"]] == [
+        "evicted",
+        "power failure",
+        "removed",
+    ]
+    assert found["laws"][0]["tried"][0]["parameters"][0]["value"] == 40 * 3600
 
 
 def test_a_trace_of_steps_gives_a_rate(tmp_path, ckptsim):

@@ -19,6 +19,11 @@ LANL_HEADER = (
     "Facilities,Hardware,Human Error,Network,Undetermined,Software\n"
 )
 
+CELLS = (
+    *("", "0", "1", "2.5", "-1", "nan", "inf", "x", "1-Apr", "13-Foo", "Jan-97", "current", '"'),
+    *("4/11/2001 0:00", "13/1/2001 0:00", "1e999", "9" * 30, "\0", "[1, 0]", "}"),
+)
+
 
 def trace_of(tmp_path, text, name="trace.csv"):
     path = tmp_path / name
@@ -175,6 +180,19 @@ def test_every_spot_trace_is_read(shared):
     for path in paths:
         found = read_trace(path)
         assert found.losses or found.lifetimes.durations_s, path
+
+
+@given(
+    st.sampled_from([LANL_HEADER, "days,dead\n", "0,0\n", '{"metadata": ', ""]),
+    st.lists(st.lists(st.sampled_from(CELLS), max_size=14).map(",".join), max_size=5),
+)
+def test_any_file_is_a_trace_or_none_or_a_clear_mistake(tmp_path_factory, head, rows):
+    try:
+        found = trace_of(tmp_path_factory.getbasetemp(), head + "\n".join(rows), "any.csv")
+    except DataError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+        return
+    assert found is None or 0 <= found.lifetimes.exposure_s + found.exposure_s < math.inf
 
 
 # --- units and causes of a table ------------------------------------------------------------------

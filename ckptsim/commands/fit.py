@@ -198,7 +198,10 @@ def fit_json(fit: Fit) -> dict[str, Any]:
         "law": fit.law.describe(),
         "mean_s": fit.law.mean,
         "mean_ci95_s": fit.mean_interval_s,
-        "parameters": {p.name: {"value": p.value, "ci95": (p.low, p.high)} for p in fit.parameters},
+        "parameters": [
+            {"parameter": name, "value": value, "ci95": ends}
+            for name, value, *ends in fit.parameters
+        ],
         "loglik": fit.loglik,
         "aicc": fit.aicc,
         "misfit": fit.misfit,
@@ -211,10 +214,10 @@ def incidence_json(found: Incidence) -> dict[str, Any]:
         "exposure_s": found.exposure_s,
         "times_s": found.times_s.tolist(),
         "survival": found.survival.tolist(),
-        "causes": {
-            cause: {"ends": count, "incidence": shares.tolist()}
+        "causes": [
+            {"cause": cause, "ends": count, "incidence": shares.tolist()}
             for cause, count, shares in zip(found.causes, found.counts, found.by_cause, strict=True)
-        },
+        ],
     }
 
 

@@ -1,28 +1,37 @@
 """The scenario file that `ckptsim fit --scenario` writes: each number with where it came from."""
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import quantiles
 
+import numpy as np
+
 from ckptsim.commands.fit_told import (
     Findings,
     brief,
     chosen_told,
+    duration,
     in_slots,
     parameter_told,
     to_plan_with,
 )
-from ckptsim.conclude import about
 from ckptsim.errors import OutputError
 from ckptsim.fit import Risk
 from ckptsim.htcondor.leases import counted
 from ckptsim.lifetimes import Empirical
 from ckptsim.report import write_whole
+from ckptsim.search import AS_GOOD_AS_NONE
+from ckptsim.units import LONGEST, SECOND
 
 MARK = "# Written by ckptsim fit from "
 WIDTH = 98
 MOST = 99  # values that are listed one by one; of more, so many quantiles
+ENDLESS = (
+    "No limit was seen. But with this law some leases would outlast a century, of which no "
+    "lifetime here tells: they are cut off at the longest one seen."
+)
 PLACEHOLDER = (
     "NOT measured: neither logs nor traces tell how long writing a checkpoint takes, nor the job's "
     "natural step. Put your own time here (ckptsim plan --write … overrides it)."
@@ -72,7 +81,8 @@ def lines(found: Findings, files: Sequence[Path]) -> Iterator[str]:
     yield from comment(PLACEHOLDER)
     yield 'write = "1min"'
     if found.transfers_s:
-        yield from measured("transfer", "checkpoint transfer", found.transfers_s)
+        told = counted(len(found.transfers_s), "checkpoint transfer")
+        yield from measured("transfer", told, found.transfers_s)
     yield from ("", "[slots]")
     for risk in in_slots(found):
         yield from comment(chosen_told(risk))
@@ -82,9 +92,22 @@ def lines(found: Findings, files: Sequence[Path]) -> Iterator[str]:
         yield f'{risk.key.removeprefix("slots.")} = "{from_anywhere(risk)}"{worst}'
     if found.limit_s:
         yield from comment("The runtime limit that leases ended at, or that ends crowd at.")
-        yield f'limit = "{about(found.limit_s)}"'
+        yield f'limit = "{duration(found.limit_s)}"'
+    elif longest_s := longest_of_the_endless(found):
+        yield from comment(ENDLESS)
+        yield f'limit = "{duration(longest_s)}"'
     if found.gaps_s:
-        yield from measured("gap", "gap after an eviction, or after leaving", found.gaps_s)
+        told = f"{counted(len(found.gaps_s), 'gap')} from losing or leaving a slot to the next"
+        yield from measured("gap", told, found.gaps_s)
+
+
+def longest_of_the_endless(found: Findings) -> float | None:
+    """The longest lifetime seen, if the laws let many a lease outlast a century; seconds."""
+    century = np.array([LONGEST / SECOND])
+    laws = [risk.conclusion.chosen.law for risk in in_slots(found)]
+    lasting = math.prod(float(law.survival(century)[0]) for law in laws)
+    seen = [max(risk.lifetimes.durations_s, default=0.0) for risk in in_slots(found)]
+    return max(seen, default=0.0) or None if lasting > AS_GOOD_AS_NONE else None
 
 
 def from_anywhere(risk: Risk) -> str:
@@ -100,10 +123,10 @@ def comment(text: str) -> list[str]:
     return textwrap.wrap(plain, WIDTH, initial_indent="# ", subsequent_indent="#   ")
 
 
-def measured(key: str, what: str, seconds: Sequence[float]) -> Iterator[str]:
+def measured(key: str, told: str, seconds: Sequence[float]) -> Iterator[str]:
     """Times as they were measured; of very many, their quantiles."""
     few = len(seconds) <= MOST
     kept = seconds if few else quantiles(seconds, n=MOST + 1)
     how = "as measured" if few else f"as {MOST} quantiles of what was measured"
-    yield from comment(f"{counted(len(seconds), what)}, {how}: no law is fitted.")
+    yield from comment(f"{told}, {how}: no law is fitted.")
     yield f'{key} = "{brief(Empirical(tuple(round(s, 3) for s in kept)))}"'

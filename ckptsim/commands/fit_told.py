@@ -108,6 +108,11 @@ def parameter_told(parameter: Parameter) -> str:
     return f"{name} {value} ({low} to {high}, 95 % confidence)"
 
 
+def duration(seconds: float) -> str:
+    """A time to three figures, as scenarios read it."""
+    return about(seconds).replace(",", "")
+
+
 def number(value: float) -> str:
     return f"{value:.3g}"
 
@@ -147,4 +152,4 @@ def toml_lines(found: Findings) -> Iterator[str]:
         worst = "" if risk.conclusion.chosen.ends else "  # at worst: no end was seen"
         yield f'{risk.key.removeprefix("slots.")} = "{to_plan_with(risk)}"{worst}'
     if found.limit_s:
-        yield f'limit = "{about(found.limit_s)}"'
+        yield f'limit = "{duration(found.limit_s)}"'
