@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import BaseModel
 
-from ckptsim.lifetimes import Bathtub, Exponential, Gamma, LogNormal, Weibull
+from ckptsim.lifetimes import Bathtub, Exponential, Gamma, LogLogistic, LogNormal, Weibull
 
 PACKAGE = Path(__file__).parent
 LIBRARIES = ("ckptsim", "numpy", "scipy", "simpy", "numba")
@@ -29,6 +29,7 @@ LAWS = (
     Exponential(1.0),
     Weibull(0.7, 1.0),
     LogNormal(1.0, 0.8),
+    LogLogistic(1.0, 1.5),
     Gamma(2.5, 1.0),
     Bathtub(0.45, 1.0, 0.8, 24.0),
 )
