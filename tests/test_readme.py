@@ -1,4 +1,4 @@
-"""Every command in the README and in docs/pools.md is run, and prints what these say."""
+"""Every command in the README and in two pages of docs is run, and prints what these say."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[1]
-PAGES = "\n".join((TOP / page).read_text() for page in ("README.md", "docs/pools.md"))
+PAGES = "\n".join((TOP / page).read_text() for page in ("README.md", "docs/pools.md", "docs/evidence.md"))
 BLOCKS = re.findall(r"```console\n(.*?)```", PAGES, re.DOTALL)
 COMMANDS = [
     (command, said)
