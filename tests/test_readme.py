@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[1]
-PAGES = "\n".join((TOP / page).read_text() for page in ("README.md", "docs/pools.md", "docs/evidence.md"))
+PAGES = "\n".join(
+    (TOP / page).read_text() for page in ("README.md", "docs/pools.md", "docs/evidence.md")
+)
 BLOCKS = re.findall(r"```console\n(.*?)```", PAGES, re.DOTALL)
 COMMANDS = [
     (command, said)

@@ -16,6 +16,7 @@ from os import cpu_count
 from pathlib import Path
 
 import first_use
+import logs
 import planner
 import pools
 import scale
@@ -87,6 +88,14 @@ PARTS = (
             "process of its own with an empty cache; then the same with what that has left in it.",
         ),
         first_use.rows,
+    ),
+    (
+        "Logs",
+        (
+            "The logs in tests/data/condor-forms (a real HTCondor's) and tests/data/condor-logs, over",
+            "and over, each time with job numbers of their own.",
+        ),
+        logs.rows,
     ),
     ("Exact answers, plans, and the start", ("By the clock on the wall.",), planner.rows),
 )

@@ -24,10 +24,13 @@ class Effort(NamedTuple):
     pools: tuple[int, ...]  # slots of S2
     largest: int  # slots
     sizes: tuple[int, ...]  # slots, for the time of an event
+    log_events: int
 
 
-WHOLE = Effort(7, 5, 3, 80_000, (100, 1_000), 100_000, (1_000, 3_000, 10_000, 30_000, 100_000))
-QUICK = Effort(3, 3, 1, 10_000, (100,), 1_000, (100, 300, 1_000))
+WHOLE = Effort(
+    7, 5, 3, 80_000, (100, 1_000), 100_000, (1_000, 3_000, 10_000, 30_000, 100_000), 1_000_000
+)
+QUICK = Effort(3, 3, 1, 10_000, (100,), 1_000, (100, 300, 1_000), 10_000)
 
 
 class Took(NamedTuple):
