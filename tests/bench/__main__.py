@@ -92,8 +92,8 @@ PARTS = (
     (
         "Logs",
         (
-            "The logs in tests/data/condor-forms (a real HTCondor's) and tests/data/condor-logs, over",
-            "and over, each time with job numbers of their own.",
+            "A log of a real HTCondor's pool and one of a job that was evicted (tests/data), over",
+            "and over, each time with job numbers of their own: 82,000 leases of 66,000 jobs.",
         ),
         logs.rows,
     ),
