@@ -1,6 +1,9 @@
 """Hypothesis is seeded, so that a test that passes today passes tomorrow."""
 
 import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does
+
 from pathlib import Path
 
 import pytest

@@ -330,7 +330,7 @@ def test_the_schema_is_one():
         (["plan", "--log", "binary"], "expected an HTCondor job event log"),
         (["plan", "--log", "empty"], "empty: is empty"),
         (["plan", "--log", "folder"], "folder: is a directory"),
-        (["plan", "--log", "none*.log"], "none*.log: No such file"),
+        (["plan", "--log", "none*.log"], "none*.log: no file of such a name"),
         (["plan", *LEASE, "--intervals", "3"], "--intervals: 3: no unit"),
         (["plan", *LEASE, "--out", "binary"], "cannot write the report"),
         (["plan", *LEASE, "--out", "/proc/nowhere"], "cannot write the report"),
