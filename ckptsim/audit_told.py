@@ -11,7 +11,7 @@ from ckptsim.fitting import FEW
 from ckptsim.htcondor.leases import counted
 from ckptsim.htcondor.stays import History
 from ckptsim.terminal import percent
-from ckptsim.units import seconds, show
+from ckptsim.units import seconds, show, show_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,9 +103,8 @@ def _checkpoints(found: Audit) -> Iterator[str]:
         f"computing (write and restart in it); transfer {_spread(found.transfers)}."
     )
     if found.sizes:
-        size = median(found.sizes) / 1e6
-        many = counted(len(found.sizes), "checkpoint")
-        yield f"Size of {many} that a lease ended with: median {size:,.3g} MB."
+        many, size = counted(len(found.sizes), "checkpoint"), round(median(found.sizes))
+        yield f"Size of {many} that a lease ended with: median {show_size(size)}."
 
 
 def _spread(spread: Spread) -> str:

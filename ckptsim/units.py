@@ -132,6 +132,14 @@ def show(ns: int) -> str:
     return " ".join(_parts(round(Fraction(ns, finest)) * finest))
 
 
+def show_size(size: int) -> str:
+    """A size for people: `1.05 MB`."""
+    for prefix, unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if size >= unit:
+            return f"{size / unit:.3g} {prefix}B"
+    return f"{size} B"
+
+
 def spelled(ns: int) -> str:
     """A time written exactly, such that `duration` gives it back: `1h24min`, `40min`, `500ms`."""
     assert ns >= 0

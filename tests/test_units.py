@@ -146,6 +146,14 @@ def test_show(ns, text):
     assert units.show(ns) == text
 
 
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (83, "83 B"), (999, "999 B"), (1_048_576, "1.05 MB"), (30 * 10**9, "30 GB")],
+)
+def test_show_size(size, text):
+    assert units.show_size(size) == text
+
+
 @given(TIMES)
 def test_what_is_shown_is_near_and_short(ns):
     shown = units.show(ns)

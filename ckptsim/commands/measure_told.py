@@ -16,7 +16,7 @@ from ckptsim.errors import OutputError
 from ckptsim.measure import Begin, Costs, Execution, Figure, Method, computing, costs, writing
 from ckptsim.report import Report, command_line
 from ckptsim.terminal import strong, table
-from ckptsim.units import SECOND, rate, seconds, show, spelled, spelled_size
+from ckptsim.units import SECOND, rate, seconds, show, show_size, spelled, spelled_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ class Measured:
 
     def headline(self) -> str:
         of = counted(len(self.costs.sizes), "checkpoint")
-        return f"{self.subject.name}: {of} of {bytes_told(self.size)}, {self.cost_told()}"
+        return f"{self.subject.name}: {of} of {show_size(self.size)}, {self.cost_told()}"
 
     def cost_told(self) -> str:
         """What a checkpoint costs in all, of what is known of it."""
@@ -140,7 +140,7 @@ class Measured:
     def transfer_told(self) -> Iterator[str]:
         at = rate(self.bandwidth or USUAL_RATE)
         told = [
-            f"{what} of {bytes_told(size)} takes {show(moved_in(size, at))}"
+            f"{what} of {show_size(size)} takes {show(moved_in(size, at))}"
             for what, size in (("a checkpoint", self.size), ("an input", self.input_size))
         ]
         yield (
@@ -316,14 +316,6 @@ def brief(ns: int) -> str:
     if ns <= 0:
         return "0s"
     return spelled(round(ns, min(0, DIGITS - 1 - floor(log10(ns)))))
-
-
-def bytes_told(size: int) -> str:
-    """A size for people: `1.05 MB`."""
-    for prefix, unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if size >= unit:
-            return f"{size / unit:.3g} {prefix}B"
-    return f"{size} B"
 
 
 def write_new(path: Path, text: str) -> None:
