@@ -7,7 +7,9 @@ from difflib import unified_diff
 from ckptsim.htcondor.jobcommands import SAME
 from ckptsim.htcondor.submitfile import Statement, statements
 
-_GIVEN = re.compile(r"(?P<lead>\s*)(?P<name>(?:\+|my\.)?[A-Za-z_][\w.]*)(?P<sign>\s*)@?=", re.IGNORECASE)
+_GIVEN = re.compile(
+    r"(?P<lead>\s*)(?P<name>(?:\+|my\.)?[A-Za-z_][\w.]*)(?P<sign>\s*)@?=", re.IGNORECASE
+)
 _QUEUE = re.compile(r"queue\b", re.IGNORECASE)
 
 
