@@ -88,6 +88,11 @@ class Means:
             self.kept_[experiment] = kept
         return self.kept_[experiment]
 
+    @property
+    def complete(self) -> bool:
+        """Was nothing stopped by Ctrl-C?"""
+        return all(kept.complete for kept in self.kept_.values())
+
     def told(self) -> None:
         """Everything is told: what is complete need not be kept any longer."""
         for kept in self.kept_.values():

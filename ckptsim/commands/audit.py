@@ -1,6 +1,6 @@
 """`ckptsim audit`: where the slot time of past jobs went, from their logs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def command(
     LOG is an HTCondor job event log, or a quoted pattern for several. All slot time is in the
     account, to the nanosecond; what the best interval would have saved of it is told below.
     """
-    paths = list(dict.fromkeys(path for pattern in patterns for path in matching(pattern)))
+    paths = all_matching(patterns)
     folder = report_folder(
         f"audit-{paths[0].name.split('.')[0]}", out, no_report=no_report, as_json=as_json
     )
@@ -70,6 +70,11 @@ def command(
         as_json=as_json,
         folder=folder,
     )
+
+
+def all_matching(patterns: Iterable[str]) -> list[Path]:
+    """The files that the patterns stand for, each once."""
+    return list(dict.fromkeys(path for pattern in patterns for path in matching(pattern)))
 
 
 def findings(paths: Sequence[Path]) -> Findings:
