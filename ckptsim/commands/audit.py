@@ -25,6 +25,8 @@ from ckptsim.htcondor.leases import counted
 from ckptsim.report import Report
 from ckptsim.terminal import strong, table
 
+WORST = 10  # jobs shown
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -39,7 +41,7 @@ class Findings:
 @click.argument("patterns", nargs=-1, required=True, metavar="LOG...")
 @click.option(
     "--worst",
-    default=10,
+    default=WORST,
     show_default=True,
     type=click.IntRange(min=0),
     metavar="N",

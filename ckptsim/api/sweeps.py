@@ -1,0 +1,95 @@
+"""`sweep`: one or two scenario keys over ranges."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from ckptsim.api.experiments import engine_of, precision_of
+from ckptsim.api.flags import KEYS, Flags, Time, count, listed
+from ckptsim.api.scenarios import Asked, Scenario, asked_of
+from ckptsim.api.shown import Shown
+from ckptsim.commands.sweep import LEASES, axes_of, best_told, document, runnable, told
+from ckptsim.running import Means
+from ckptsim.scenario import Scenario as Checked
+from ckptsim.sweep import Settings, grid
+from ckptsim.sweep import sweep as swept
+from ckptsim.terminal import progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Over = Mapping[str, str | Sequence[Time]]
+"""The key to vary, `job.interval` or a flag's name, and its values: a list, or a range as text."""
+
+
+class Sweep(Shown):
+    """Points, each with what it comes to. The table is `points`, the picture `map`."""
+
+    @property
+    def points(self) -> Sequence[Mapping[str, Any]]:
+        """The rows of the table."""
+        points: Sequence[Mapping[str, Any]] = self.document["points"]
+        return points
+
+    @property
+    def best(self) -> Mapping[str, Any]:
+        """The point at which most slot time is useful."""
+        return self.points[int(np.nanargmax([each["useful_fraction"] for each in self.points]))]
+
+
+def sweep(
+    asked: Asked = None,
+    /,
+    *,
+    over: Over,
+    leases: int = LEASES,
+    engine: str | None = None,
+    precision: str | None = None,
+    replications_max: int | None = None,
+    **flags: Unpack[Flags],
+) -> Sweep:
+    """Vary one or two keys of a scenario over ranges; every point meets the same fates.
+
+    The arguments are those of `ckptsim sweep`; `over` has one or two keys with their values.
+    Ctrl-C stops it all. Raises CkptsimError.
+
+    >>> import ckptsim as cs
+    >>> costs = dict(limit="6h", write="4min", transfer="1min")
+    >>> found = cs.sweep(**costs, over={"interval": ["70min", "84min"]}, leases=100)
+    >>> found
+    <Sweep: Most useful: 93.3 % of slot time at job.interval = 1 h 24 min.>
+    >>> found.best["job.interval_s"]
+    5040.0
+    """
+    question = asked_of(asked, flags)
+    axes = axes_of([f"{KEYS.get(key, key)}={listed(values)}" for key, values in over.items()])
+    points = [(settings, at(question, settings)) for settings in grid(axes)]
+    means, each = Means(engine=engine_of(engine)), count("--leases", leases, 1)
+    wanted = precision_of(precision, replications_max)
+    with progress("sweeping", shown=True) as bar:
+        frame = swept(axes, points, each, bar, means, wanted)
+    if not means.complete:
+        raise KeyboardInterrupt
+    scenario, columns = points[0][1], [axis.column for axis in axes]
+    return Sweep(
+        best_told(frame, axes),
+        partial(told, frame, axes, scenario, len(points)),
+        document(frame, scenario, len(points)),
+        {"points": frame.copy},
+        {"map": partial(drawn, frame, columns)},
+    )
+
+
+def at(question: Scenario, settings: Settings) -> Checked:
+    """The scenario at one point."""
+    return runnable(question.but(settings=settings).checked)
+
+
+def drawn(frame: "pd.DataFrame", columns: list[str]) -> "Figure":
+    """The curve, or the heat map."""
+    from ckptsim import plots
+
+    return plots.sweep_figure(frame, columns, "useful_fraction")
