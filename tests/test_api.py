@@ -4,6 +4,7 @@ import doctest
 import html.parser
 import importlib
 import json
+import pickle
 import pkgutil
 import re
 import subprocess
@@ -108,6 +109,23 @@ def test_a_plan_without_an_interval():
         found.plot()
 
 
+def test_a_plan_of_a_pool():
+    jobs = {"jobs": 3, "slots": 2, "work": "2h", "write": "2min", "evictions": "5h"}
+    found = cs.plan(
+        **jobs,
+        settings={"job.arrivals": "exponential(mean=1h)"},
+        intervals=["30min", "60min"],
+        precision=0.1,
+        replications_max=4,
+    )
+    typed = "--jobs 3 --slots 2 --work 2h --write 2min --evictions 5h --precision 10%"
+    more = "--set job.arrivals=exponential(mean=1h) --intervals 30min,60min --replications-max 4"
+    assert found.to_dict() == printed("plan", *typed.split(), *more.split())
+    assert {1800, 3600} <= {value.interval_s for value in found.curve}
+    assert found.interval_s == found.to_dict()["best_common"]["interval_s"]
+    assert isinstance(found.plot(), Figure)
+
+
 def test_a_simulation_is_what_the_command_prints():
     found = cs.simulate(**COSTS, interval="84min", work="24h", replications=50)
     typed = [*TYPED, "--interval", "84min", "--work", "24h", "--replications", "50"]
@@ -197,6 +215,7 @@ def test_mistakes_are_told_in_one_line(flags, told):
         (lambda: cs.plan(**COSTS, precision="1%"), "--precision: has no effect here: of one job"),
         (lambda: cs.plan(SMALL_POOL, confirm=5), "--confirm: has no effect here: of a pool"),
         (lambda: cs.plan(**COSTS, confirm=-1), "--confirm: found -1; expected a whole number"),
+        (lambda: cs.plan(objectve="makespan"), "objectve: no such flag; did you mean 'objective'?"),
         (lambda: cs.simulate(**COSTS), "job.interval: missing; expected a time"),
         (lambda: cs.sweep(**COSTS, over={}), "--over: found 0; give it once or twice"),
         (lambda: cs.fit([]), "data: no rows in it"),
@@ -254,6 +273,11 @@ def test_what_a_user_named_is_escaped():
     assert "&lt;b&gt;a|b*&lt;/b&gt;" in found._repr_html_()
     assert "<b>" not in found._repr_html_()
     assert r"\<b\>a\|b\*\</b\>" in found._repr_markdown_()
+
+
+def test_an_answer_can_be_sent_and_kept(planned):
+    again = pickle.loads(pickle.dumps(planned))
+    assert str(again) == str(planned)
 
 
 def test_columns_say_their_units(planned):

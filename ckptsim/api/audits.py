@@ -1,19 +1,14 @@
 """`audit`: where the slot time of past jobs went, from their event logs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ckptsim.api.paths import listed_paths
-from ckptsim.api.shown import Shown
+from ckptsim.api.flags import count
+from ckptsim.api.paths import Paths, listed_paths
+from ckptsim.api.shown import Shown, drawn
 from ckptsim.audit_told import document, job_frame, sentences
 from ckptsim.commands.audit import WORST, all_matching, findings, told
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ckptsim.audit import Audit as Found
 
 
 class Audit(Shown):
@@ -48,9 +43,7 @@ class Audit(Shown):
         return tuple(self.document["warnings"])
 
 
-def audit(
-    logs: str | PathLike[str] | Iterable[str | PathLike[str]], /, *, worst: int = WORST
-) -> Audit:
+def audit(logs: Paths, /, *, worst: int = WORST) -> Audit:
     """Where the slot time of past jobs went: committed, lost and to what, moved, waited for.
 
     `logs` are HTCondor job event logs: one, several, or a pattern; `worst` is how many jobs are
@@ -64,15 +57,8 @@ def audit(
     found = findings(all_matching(map(str, listed_paths(logs))))
     return Audit(
         next(sentences(found.audit)),
-        partial(told, found, worst),
+        partial(told, found, count("--worst", worst, 0)),
         document(found.audit, found.saving, found.warnings),
         {"jobs": partial(job_frame, found.audit.accounts)},
-        {"timeline": partial(drawn, found.audit)},
+        {"timeline": partial(drawn, "timeline_figure", found.audit)},
     )
-
-
-def drawn(found: "Found") -> "Figure":
-    """What each job's slots did when."""
-    from ckptsim import plots
-
-    return plots.timeline_figure(found)

@@ -16,6 +16,11 @@ def engine_of(name: str | None) -> Engine:
     return Engine(name or Engine.AUTO)
 
 
-def precision_of(precision: str | None, replications_max: int | None) -> Precision | None:
+def precision_of(precision: str | float | None, replications_max: int | None) -> Precision | None:
     """How precise the answer is to be, as on the command line. Raises ScenarioError."""
-    return precision_from({"precision": precision, "replications_max": replications_max})
+    return precision_from({"precision": as_typed(precision), "replications_max": replications_max})
+
+
+def as_typed(share: str | float | None) -> str | None:
+    """A share as it would be typed: "1%" or 0.01."""
+    return None if share is None else str(share)

@@ -1,6 +1,6 @@
 """The flags of the command line as names of Python arguments: `limit`, `power_failures`, …"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from numbers import Integral
 from typing import Any, TypedDict
@@ -61,9 +61,13 @@ class Flags(TypedDict, total=False):
     settings: Mapping[str, object] | None  # any key of a scenario: {"queue.order": "priority"}
 
 
-def keys_of(flags: Mapping[str, Any]) -> dict[str, object]:
-    """The scenario keys that flags give, `settings` on top. Raises ScenarioError."""
-    known = {**KEYS, "settings": "any key"}
+def keys_of(flags: Mapping[str, Any], others: Iterable[str] = ()) -> dict[str, object]:
+    """The scenario keys that flags give, `settings` on top.
+
+    Raises ScenarioError where one is neither a flag nor meant for one of the `others`, which are
+    what a function takes besides.
+    """
+    known = [*KEYS, "settings", *others]
     for name in flags:
         if name not in known:
             raise ScenarioError(
@@ -87,7 +91,7 @@ def typed(value: object) -> object:
     return value
 
 
-def listed(values: str | Sequence[Time]) -> str:
+def listed(values: str | Sequence[Time | float]) -> str:
     """Several as they would be typed."""
     return values if isinstance(values, str) else ",".join(str(typed(each)) for each in values)
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ckptsim.api.experiments import engine_of
+from ckptsim.api.experiments import as_typed, engine_of
 from ckptsim.api.flags import Flags, Time, count, listed
 from ckptsim.api.paths import Paths, listed_paths
 from ckptsim.api.scenarios import Asked, asked_of
-from ckptsim.api.shown import Shown
+from ckptsim.api.shown import Shown, drawn
 from ckptsim.commands import plan_pool
 from ckptsim.commands.experiment_options import FLAGS_OF_EXPERIMENTS
 from ckptsim.commands.options import inputs, no_effect
@@ -45,7 +45,7 @@ class Interval:
     """What an interval is worth, seconds and shares; None where there is no such number."""
 
     interval_s: float | None
-    useful_fraction: float
+    useful_fraction: float | None
     useful_fraction_with_gap: float | None = None
     useful_fraction_ci99: tuple[float, float] | None = None
     work_per_lease_s: float | None = None
@@ -98,7 +98,7 @@ class Plan(Shown):
     @property
     def useful_fraction(self) -> float:
         """Committed work / slot time with it."""
-        return self.best.useful_fraction
+        return float(self._recommended["useful_fraction"])
 
     @property
     def makespan_s(self) -> float | None:
@@ -145,10 +145,10 @@ def plan(
     intervals: str | Sequence[Time] | None = None,
     confirm: int | None = None,
     objective: str = "useful",
-    within: str | None = None,
-    band: str | None = None,
+    within: str | float | None = None,
+    band: str | float | None = None,
     engine: str | None = None,
-    precision: str | None = None,
+    precision: str | float | None = None,
     replications_max: int | None = None,
     **flags: Unpack[Flags],
 ) -> Plan:
@@ -170,14 +170,14 @@ def plan(
     >>> [cliff.checkpoints_fitting for cliff in found.cliffs if cliff.interval_s > 3600]
     [5, 4, 3, 2, 1]
     """
-    question = asked_of(asked, flags)
+    question = asked_of(asked, flags, plan)
     evidence = learned(inputs((), map(str, listed_paths(logs))).logs)
     known = from_logs(evidence, sized="job.size" in question.given)
     scenario = question.over(known) if known else question.checked
     valued = asked_for(listed(intervals)) if intervals else []
     experiments = {
         "engine": engine,
-        "precision": precision,
+        "precision": as_typed(precision),
         "replications_max": replications_max,
     }
     if scenario.is_pool:
@@ -214,20 +214,18 @@ def of_one_job(found: "Answer | Without") -> Plan:
         document = found.json()
         modes = partial(frame_of, document["modes"])
         return Plan(found.headline, told, document, {"modes": modes}, {})
-    from ckptsim import plots
-
     advice = found.advice
     frames = {"curve": partial(curve_frame, advice), "badput": partial(badput_frame, advice)}
     figures = {
-        "curve": partial(plots.plan_figure, advice),
-        "badput": partial(plots.badput_figure, advice),
-        "trade_off": partial(plots.trade_off_figure, advice),
+        "curve": partial(drawn, "plan_figure", advice),
+        "badput": partial(drawn, "badput_figure", advice),
+        "trade_off": partial(drawn, "trade_off_figure", advice),
     }
     if advice.policy:
-        figures["lease"] = partial(plots.lease_figure, advice)
+        figures["lease"] = partial(drawn, "lease_figure", advice)
     whole = advice.whole(advice.best)
     if advice.makespans and whole and not whole.is_certain:
-        figures["makespan"] = partial(plots.makespan_law_figure, advice)
+        figures["makespan"] = partial(drawn, "makespan_law_figure", advice)
     return Plan(headline(advice), told, found.json(), frames, figures)
 
 
@@ -249,14 +247,12 @@ def of_a_pool(
 
 
 def of_trials(found: "PoolPlan") -> Plan:
-    from ckptsim import plots
-
     return Plan(
         plan_pool.headline(found),
         partial(plan_pool.told, found),
         plan_pool.document(found),
         {"curve": partial(plan_pool.curve_frame, found)},
-        {"curve": partial(plots.pool_plan_figure, found)},
+        {"curve": partial(drawn, "pool_plan_figure", found)},
     )
 
 

@@ -1,7 +1,8 @@
 """Scenarios from Python: a file or flags, checked at once, to be asked about and to be changed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
@@ -104,11 +105,13 @@ def load(file: str | PathLike[str], **flags: Unpack[Flags]) -> Scenario:
     return made(Path(file), keys_of(flags))
 
 
-def asked_of(asked: Asked, flags: Flags) -> Scenario:
+def asked_of(asked: Asked, flags: Flags, function: Callable[..., Any]) -> Scenario:
     """What a function was asked about, with its flags on top."""
+    parameters = signature(function).parameters.values()
+    given = keys_of(flags, [each.name for each in parameters if each.kind is each.KEYWORD_ONLY])
     if isinstance(asked, Scenario):
-        return asked.but(**flags)
-    return scenario(**flags) if asked is None else load(asked, **flags)
+        return made(asked.file, {**asked.given, **given})
+    return made(None if asked is None else Path(asked), given)
 
 
 def made(file: Path | None, given: Mapping[str, object]) -> Scenario:

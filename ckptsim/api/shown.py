@@ -59,6 +59,14 @@ class Shown:
         return markdown(self.told())
 
 
+def drawn(figure: str, *found: Any) -> "Figure":
+    """That figure of ckptsim.plots, which is imported only now."""
+    from ckptsim import plots
+
+    picture: Figure = getattr(plots, figure)(*found)
+    return picture
+
+
 def made(of: Shown, what: str, kinds: Mapping[str, Callable[[], T]], kind: str | None) -> T:
     """The one that is asked for, or the first."""
     name = f"{type(of).__name__}.{what}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from ckptsim.api.experiments import engine_of, precision_of
 from ckptsim.api.flags import Flags, count
 from ckptsim.api.scenarios import Asked, asked_of
-from ckptsim.api.shown import Shown
+from ckptsim.api.shown import Shown, drawn
 from ckptsim.commands.intervals import few_if_pool
 from ckptsim.commands.simulate import document, runs_of
 from ckptsim.commands.simulate_told import (
@@ -79,7 +79,7 @@ def simulate(
     leases: int | None = None,
     policy: str | PathLike[str] | None = None,
     engine: str | None = None,
-    precision: str | None = None,
+    precision: str | float | None = None,
     replications_max: int | None = None,
     **flags: Unpack[Flags],
 ) -> Simulation:
@@ -95,7 +95,7 @@ def simulate(
     >>> found
     <Simulation: 93.4 % of slot time became committed work with a checkpoint every 1 h 24 min.>
     """
-    scenario = few_if_pool(asked_of(asked, flags).checked)
+    scenario = few_if_pool(asked_of(asked, flags, simulate).checked)
     if leases is not None:
         leases = count("--leases", leases, 1)
     world, leases = runs_of(scenario, leases, None if policy is None else Path(policy))
@@ -136,8 +136,6 @@ def traced_frame(summary: Summary, leases: int | None) -> "pd.DataFrame":
 
 def drawn_slots(summary: Summary, leases: int | None) -> "Figure":
     """The slots over time in the first replication."""
-    from ckptsim import plots
-
     world = summary.results.world
     rows = traced(world, leases, written=False).rows
-    return plots.gantt_figure(rows, world.scenario.slots_count)
+    return drawn("gantt_figure", rows, world.scenario.slots_count)

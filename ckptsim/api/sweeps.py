@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from ckptsim.api.experiments import engine_of, precision_of
 from ckptsim.api.flags import KEYS, Flags, Time, count, listed
 from ckptsim.api.scenarios import Asked, Scenario, asked_of
-from ckptsim.api.shown import Shown
+from ckptsim.api.shown import Shown, drawn
 from ckptsim.commands.sweep import LEASES, axes_of, best_told, document, runnable, told
 from ckptsim.running import Means
 from ckptsim.scenario import Scenario as Checked
@@ -17,11 +17,7 @@ from ckptsim.sweep import Settings, grid
 from ckptsim.sweep import sweep as swept
 from ckptsim.terminal import progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-Over = Mapping[str, str | Sequence[Time]]
+Over = Mapping[str, str | Sequence[Time | float]]
 """The key to vary, `job.interval` or a flag's name, and its values: a list, or a range as text."""
 
 
@@ -47,7 +43,7 @@ def sweep(
     over: Over,
     leases: int = LEASES,
     engine: str | None = None,
-    precision: str | None = None,
+    precision: str | float | None = None,
     replications_max: int | None = None,
     **flags: Unpack[Flags],
 ) -> Sweep:
@@ -64,7 +60,7 @@ def sweep(
     >>> found.best["job.interval_s"]
     5040.0
     """
-    question = asked_of(asked, flags)
+    question = asked_of(asked, flags, sweep)
     axes = axes_of([f"{KEYS.get(key, key)}={listed(values)}" for key, values in over.items()])
     points = [(settings, at(question, settings)) for settings in grid(axes)]
     means, each = Means(engine=engine_of(engine)), count("--leases", leases, 1)
@@ -79,17 +75,10 @@ def sweep(
         partial(told, frame, axes, scenario, len(points)),
         document(frame, scenario, len(points)),
         {"points": frame.copy},
-        {"map": partial(drawn, frame, columns)},
+        {"map": partial(drawn, "sweep_figure", frame, columns, "useful_fraction")},
     )
 
 
 def at(question: Scenario, settings: Settings) -> Checked:
     """The scenario at one point."""
     return runnable(question.but(settings=settings).checked)
-
-
-def drawn(frame: "pd.DataFrame", columns: list[str]) -> "Figure":
-    """The curve, or the heat map."""
-    from ckptsim import plots
-
-    return plots.sweep_figure(frame, columns, "useful_fraction")
