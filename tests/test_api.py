@@ -30,6 +30,7 @@ LIVES = "ckptsim/profiles/gcp-preemptible.csv"
 COSTS = {"limit": "6h", "evictions": "12h", "write": "4min", "transfer": "1min"}
 TYPED = ["--limit", "6h", "--evictions", "12h", "--write", "4min", "--transfer", "1min"]
 SMALL_POOL = "scenarios/shared-link.toml"
+PAGE = TOP / "docs/python.md"
 MODULES = [f"ckptsim.api.{each.name}" for each in pkgutil.iter_modules(api.__path__)]
 
 
@@ -58,6 +59,15 @@ def planned():
 def test_examples_in_docstrings_run(module):
     found = doctest.testmod(importlib.import_module(module))
     assert found.failed == 0
+
+
+def test_the_page_of_the_docs_runs():
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    page = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, PAGE.name, str(PAGE), 0)
+    assert len(page.examples) > 30
+    runner = doctest.DocTestRunner()
+    runner.run(page)
+    assert runner.failures == 0
 
 
 def test_every_function_has_an_example():
