@@ -3,9 +3,11 @@
 import doctest
 import html.parser
 import importlib
+import inspect
 import json
 import pickle
 import pkgutil
+import pydoc
 import re
 import subprocess
 import sys
@@ -179,6 +181,13 @@ def test_an_audit_is_what_the_command_prints():
 
 def test_each_flag_of_the_command_line_is_a_name():
     assert set(typing.get_type_hints(Flags)) == {*KEYS, "settings"}
+
+
+def test_help_tells_of_each_flag():
+    for function in (cs.plan, cs.simulate, cs.sweep, cs.scenario, cs.load):
+        assert {*KEYS, "settings"} <= set(inspect.signature(function).parameters)
+    told = pydoc.render_doc(cs.plan, renderer=pydoc.plaintext)
+    assert "    write: Wall time to write a checkpoint, a law." in told
 
 
 def test_times_numbers_and_switches_from_python():

@@ -1,13 +1,16 @@
 """The flags of the command line as names of Python arguments: `limit`, `power_failures`, …"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from inspect import Parameter, cleandoc, signature
 from numbers import Integral
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar, get_type_hints
 
 from ckptsim.commands.options import FLAGS as TYPED
+from ckptsim.commands.options import descriptions, switched
 from ckptsim.errors import ScenarioError, nearest
 from ckptsim.lifetimes import Law
+from ckptsim.scenario import profiles
 from ckptsim.units import spelled
 
 Time = str | timedelta
@@ -15,9 +18,14 @@ Time = str | timedelta
 Given = str | timedelta | Law
 """A law as the command line takes it, or the time that is its constant or its mean."""
 
+F = TypeVar("F", bound=Callable[..., Any])
 MICROSECOND = timedelta(microseconds=1)
 KEYS = {flag.removeprefix("--").replace("-", "_"): key for flag, key in TYPED.items()}
 KEYS["pool"] = "pool"
+OTHERS = {
+    "pool": f"A pool's rules: {', '.join(profiles())}.",
+    "settings": 'Any keys of a scenario, as in {"queue.order": "priority"}.',
+}
 NAMES = {key: name for name, key in KEYS.items()}
 
 
@@ -58,7 +66,22 @@ class Flags(TypedDict, total=False):
     warm_up: Time | None
     seed: int | None
     replications: int | None
-    settings: Mapping[str, object] | None  # any key of a scenario: {"queue.order": "priority"}
+    settings: Mapping[str, object] | None
+
+
+def takes_flags(function: F) -> F:
+    """Tell `help`, and a notebook that completes names, of the flags one by one."""
+    own, hints = signature(function), get_type_hints(Flags)
+    named = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    flags = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+        for name, hint in hints.items()
+    ]
+    meanings = {**descriptions(), **OTHERS}
+    lines = [f"    {name}: {switched(meanings[KEYS.get(name, name)])}" for name in hints]
+    vars(function)["__signature__"] = own.replace(parameters=[*named, *flags])
+    function.__doc__ = "\n".join([cleandoc(function.__doc__ or ""), "", "Flags:", *lines])
+    return function
 
 
 def keys_of(flags: Mapping[str, Any], others: Iterable[str] = ()) -> dict[str, object]:
@@ -67,7 +90,7 @@ def keys_of(flags: Mapping[str, Any], others: Iterable[str] = ()) -> dict[str, o
     Raises ScenarioError where one is neither a flag nor meant for one of the `others`, which are
     what a function takes besides.
     """
-    known = [*KEYS, "settings", *others]
+    known = list(dict.fromkeys([*KEYS, "settings", *others]))
     for name in flags:
         if name not in known:
             raise ScenarioError(

@@ -14,9 +14,14 @@ from ckptsim.report import aligned
 from ckptsim.terminal import Rows
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+TABLE = (
+    '<table style="border-collapse:collapse;margin:.8em 0;font-size:inherit;color:inherit;'
+    'background:transparent">'
+)
+CAPTION = '<caption style="text-align:left;white-space:nowrap;font-style:italic;color:inherit">'
 CELL = 'style="padding:.15em .7em;color:inherit;background:transparent;text-align:{side}'
 HEAD = f'<th scope="col" {CELL};border-bottom:1px solid currentColor">{{cell}}</th>'
-STUB = f'<th scope="row" {CELL};font-weight:normal">{{cell}}</th>'
+STUB = f'<th scope="row" {CELL};font-weight:normal;white-space:pre-wrap">{{cell}}</th>'
 DATA = f'<td {CELL}">{{cell}}</td>'
 
 
@@ -35,9 +40,9 @@ def html_of(line: Any) -> str:
 def html_table(table: Rows) -> Iterator[str]:
     """The first row is the head; the first column the stub, to the left, others to the right."""
     head, *body = table.rows
-    yield '<table style="border-collapse:collapse;color:inherit;background:transparent">'
+    yield TABLE
     if table.title:
-        yield f'<caption style="text-align:left;color:inherit">{escape(table.title)}</caption>'
+        yield f"{CAPTION}{escape(table.title)}</caption>"
     yield f"<thead><tr>{''.join(cells(head, HEAD, HEAD))}</tr></thead>"
     yield "<tbody>"
     yield from (f"<tr>{''.join(cells(row, STUB, DATA))}</tr>" for row in body)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ckptsim.api.experiments import as_typed, engine_of
-from ckptsim.api.flags import Flags, Time, count, listed
+from ckptsim.api.flags import Flags, Time, count, listed, takes_flags
 from ckptsim.api.paths import Paths, listed_paths
 from ckptsim.api.scenarios import Asked, asked_of
 from ckptsim.api.shown import Shown, drawn
@@ -137,6 +137,7 @@ class Plan(Shown):
         return found
 
 
+@takes_flags
 def plan(
     asked: Asked = None,
     /,

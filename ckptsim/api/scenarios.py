@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
-from ckptsim.api.flags import NAMES, Flags, keys_of
+from ckptsim.api.flags import NAMES, Flags, keys_of, takes_flags
 from ckptsim.api.markup import html, markdown
 from ckptsim.commands.options import loaded, not_none
 from ckptsim.report import settings_in
@@ -27,6 +27,7 @@ class Scenario:
     given: Mapping[str, object]  # scenario keys, as they were given
     checked: Checked
 
+    @takes_flags
     def but(self, **flags: Unpack[Flags]) -> "Scenario":
         """The same with other flags on top; None takes back what an earlier flag said.
 
@@ -76,6 +77,7 @@ Asked = Scenario | str | PathLike[str] | None
 """What a function is asked about: a scenario, the path of its file, or nothing but flags."""
 
 
+@takes_flags
 def scenario(**flags: Unpack[Flags]) -> Scenario:
     """A scenario of flags, those of `ckptsim plan` with underscores; times are text or timedelta.
 
@@ -93,6 +95,7 @@ def scenario(**flags: Unpack[Flags]) -> Scenario:
     return made(None, keys_of(flags))
 
 
+@takes_flags
 def load(file: str | PathLike[str], **flags: Unpack[Flags]) -> Scenario:
     """The scenario of a TOML file, changed by flags.
 

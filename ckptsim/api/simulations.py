@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from ckptsim.api.experiments import engine_of, precision_of
-from ckptsim.api.flags import Flags, count
+from ckptsim.api.flags import Flags, count, takes_flags
 from ckptsim.api.scenarios import Asked, asked_of
 from ckptsim.api.shown import Shown, drawn
 from ckptsim.commands.intervals import few_if_pool
@@ -72,6 +72,7 @@ class Simulation(Shown):
         return lost
 
 
+@takes_flags
 def simulate(
     asked: Asked = None,
     /,

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from ckptsim.api.experiments import engine_of, precision_of
-from ckptsim.api.flags import KEYS, Flags, Time, count, listed
+from ckptsim.api.flags import KEYS, Flags, Time, count, listed, takes_flags
 from ckptsim.api.scenarios import Asked, Scenario, asked_of
 from ckptsim.api.shown import Shown, drawn
 from ckptsim.commands.sweep import LEASES, axes_of, best_told, document, runnable, told
@@ -36,6 +36,7 @@ class Sweep(Shown):
         return self.points[int(np.nanargmax([each["useful_fraction"] for each in self.points]))]
 
 
+@takes_flags
 def sweep(
     asked: Asked = None,
     /,
