@@ -166,6 +166,16 @@ def test_a_frame_and_an_array_are_fitted_as_the_file_with_them():
     assert cs.fit(scale * frame[column].to_numpy()).laws[0].law == known.law
 
 
+def test_the_name_of_a_series_tells_its_unit():
+    hours = pd.Series([1.0, 2, 3], name="lifetime_h")
+    assert cs.fit(hours).laws[0].mean_s == cs.fit([3600, 7200, 10800]).laws[0].mean_s == 7200
+
+
+def test_what_is_no_list_of_lifetimes_is_refused():
+    with pytest.raises(cs.CkptsimError, match=r"data:0: lifetime_s is '\[1 2\]'; expected seconds"):
+        cs.fit(np.array([[1, 2], [3, 4]]))
+
+
 def test_a_mistake_in_a_frame_says_where():
     lives = pd.DataFrame({"lifetime_s": [5.0, np.nan], "observed": [True, False]})
     with pytest.raises(cs.CkptsimError, match=r"data:1: lifetime_s is nothing; expected seconds"):
@@ -309,7 +319,7 @@ def test_columns_say_their_units(planned):
                 assert column.endswith("_s"), column
 
 
-def test_every_picture_is_drawn_without_a_display(planned):
+def test_every_picture_is_drawn_without_a_display(planned, tmp_path):
     simulated = cs.simulate(**COSTS, interval="84min", work="12h", replications=20)
     swept = cs.sweep(**COSTS, over={"interval": ["84min"]}, leases=100)
     for found in (planned, simulated, swept, cs.fit(LIVES), cs.audit(LOG)):
@@ -318,6 +328,8 @@ def test_every_picture_is_drawn_without_a_display(planned):
     picture = planned.plot()
     assert picture._repr_png_().startswith(b"\x89PNG")
     assert picture.canvas.manager is None  # no window
+    picture.savefig(tmp_path / "curve.svg")
+    assert "useful" in (tmp_path / "curve.svg").read_text()  # letters, not outlines
 
 
 # --- in a session ---------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Fit(Shown):
 
 
 def fit(
-    data: "Paths | pd.DataFrame | Iterable[float]",
+    data: "Paths | pd.DataFrame | pd.Series[float] | Iterable[float]",
     /,
     *,
     column: str | None = None,
@@ -81,8 +81,8 @@ def fit(
 
     `data` are paths as `ckptsim fit` takes them (job event logs, a CSV table, a trace), or a data
     frame, or lifetimes in seconds, all of them seen to their end. The other arguments name columns
-    of a table, as the command's flags do; a column of times is in what its name ends in: `_s`,
-    `_min`, `_h` or `_d`. Raises CkptsimError.
+    of a table, as the command's flags do; a column of times, or a series with a name, is in what
+    its name ends in: `_s`, `_min`, `_h` or `_d`. Raises CkptsimError.
 
     >>> import ckptsim as cs
     >>> import pandas as pd
@@ -104,6 +104,8 @@ def cells_of(data: Any) -> Cells:
     """A data frame, or lifetimes in seconds, as a table of text."""
     import pandas as pd
 
+    if isinstance(data, pd.Series):
+        data = data.to_frame(data.name or "lifetime_s")
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame({"lifetime_s": list(data)})
     if frame.empty:
         raise DataError("data: no rows in it; expected lifetimes in seconds, or a table of them")
@@ -119,13 +121,14 @@ def is_paths(data: object) -> TypeGuard[Paths]:
     return isinstance(data, str | PathLike)
 
 
-def cell(value: object) -> str:
+def cell(value: Any) -> str:
     """A cell as it would stand in a file; without a value it is empty."""
     import pandas as pd
 
     if isinstance(value, bool | np.bool_):
         return str(int(value))
-    return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]
+    missing = np.ndim(value) == 0 and pd.isna(value)
+    return "" if missing else str(value)
 
 
 def of_findings(found: Findings) -> Fit:

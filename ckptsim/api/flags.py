@@ -114,9 +114,10 @@ def typed(value: object) -> object:
     return value
 
 
-def listed(values: str | Sequence[Time | float]) -> str:
-    """Several as they would be typed."""
-    return values if isinstance(values, str) else ",".join(str(typed(each)) for each in values)
+def listed(values: Time | Sequence[Time | float]) -> str:
+    """One or several as they would be typed."""
+    several = [values] if isinstance(values, str | timedelta) else values
+    return ",".join(str(typed(each)) for each in several)
 
 
 def count(flag: str, value: object, least: int) -> int:

@@ -143,7 +143,7 @@ def plan(
     /,
     *,
     logs: Paths = (),
-    intervals: str | Sequence[Time] | None = None,
+    intervals: Time | Sequence[Time] | None = None,
     confirm: int | None = None,
     objective: str = "useful",
     within: str | float | None = None,

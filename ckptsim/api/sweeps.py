@@ -17,7 +17,7 @@ from ckptsim.sweep import Settings, grid
 from ckptsim.sweep import sweep as swept
 from ckptsim.terminal import progress
 
-Over = Mapping[str, str | Sequence[Time | float]]
+Over = Mapping[str, Time | Sequence[Time | float]]
 """The key to vary, `job.interval` or a flag's name, and its values: a list, or a range as text."""
 
 
