@@ -243,6 +243,7 @@ def test_mistakes_are_told_in_one_line(flags, told):
     [
         (lambda: cs.plan(**COSTS, precision="1%"), "--precision: has no effect here: of one job"),
         (lambda: cs.plan(SMALL_POOL, confirm=5), "--confirm: has no effect here: of a pool"),
+        (lambda: cs.plan(**COSTS, within=0), "--within: '0': expected a share between 0 and 1"),
         (lambda: cs.plan(**COSTS, confirm=-1), "--confirm: found -1; expected a whole number"),
         (lambda: cs.plan(objectve="makespan"), "objectve: no such flag; did you mean 'objective'?"),
         (lambda: cs.simulate(**COSTS), "job.interval: missing; expected a time"),
@@ -365,6 +366,8 @@ def test_ctrl_c_is_not_swallowed(monkeypatch):
         cs.simulate(**COSTS, interval="84min", leases=1000)
     with pytest.raises(KeyboardInterrupt):
         cs.plan(**COSTS, confirm=1000)
+    with pytest.raises(KeyboardInterrupt):
+        cs.plan(**COSTS, work="2h", jobs=2, settings={"job.arrivals": "1h"}, replications_max=4)
 
 
 def test_nothing_is_printed(capfd):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ckptsim.api.experiments import as_typed, engine_of
+from ckptsim.api.experiments import as_typed, experiment
 from ckptsim.api.flags import Flags, Time, count, listed, takes_flags
 from ckptsim.api.paths import Paths, listed_paths
 from ckptsim.api.scenarios import Asked, asked_of
@@ -25,13 +25,10 @@ from ckptsim.commands.plan_evidence import from_logs, learned
 from ckptsim.commands.plan_modes import Without
 from ckptsim.commands.plan_told import badput_frame, curve_frame, headline
 from ckptsim.doubt import BAND
-from ckptsim.engine import Engine
 from ckptsim.objective import Objective
 from ckptsim.pool_plan import plan_pool as planned
-from ckptsim.running import Means
 from ckptsim.scenario import Scenario as Checked
 from ckptsim.search import MARGIN
-from ckptsim.terminal import progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +170,7 @@ def plan(
     """
     question = asked_of(asked, flags, plan)
     evidence = learned(inputs((), map(str, listed_paths(logs))).logs)
-    known = from_logs(evidence, sized="job.size" in question.given)
+    known = from_logs(evidence, sized=bool(question.given.get("job.size")))
     scenario = question.over(known) if known else question.checked
     valued = asked_for(listed(intervals)) if intervals else []
     experiments = {
@@ -183,18 +180,13 @@ def plan(
     }
     if scenario.is_pool:
         refuse({"leases": confirm, "margin": within, "band": band}, OF_A_POOL)
-        return of_a_pool(
-            scenario, valued, aimed_at(objective, scenario), engine_of(engine), experiments
-        )
+        return of_a_pool(scenario, valued, aimed_at(objective, scenario), experiments)
     refuse(experiments, {name: (FLAGS_OF_EXPERIMENTS[name], COMPUTED) for name in experiments})
     leases = CONFIRMING_LEASES if confirm is None else count("--confirm", confirm, 0)
-    margin, wide = within or f"{MARGIN:.0%}", band or f"{BAND:.0%}"
-    found = answered(scenario, evidence, valued, leases, objective, str(margin), str(wide))
-    means = Means()
-    with progress("confirming by simulation", shown=True) as bar:
+    margin, wide = str(MARGIN if within is None else within), str(BAND if band is None else band)
+    found = answered(scenario, evidence, valued, leases, objective, margin, wide)
+    with experiment("confirming by simulation", None) as (means, bar):
         found.confirm(bar, means)
-    if not means.complete:
-        raise KeyboardInterrupt
     return of_one_job(found)
 
 
@@ -231,19 +223,12 @@ def of_one_job(found: "Answer | Without") -> Plan:
 
 
 def of_a_pool(
-    scenario: Checked,
-    valued: Sequence[int],
-    aim: Objective,
-    engine: Engine,
-    experiments: Mapping[str, Any],
+    scenario: Checked, valued: Sequence[int], aim: Objective, experiments: Mapping[str, Any]
 ) -> Plan:
     """The answer for a pool."""
     effort = plan_pool.effort_from(experiments)
-    means = Means(engine=engine)
-    with progress("trying intervals", shown=True) as bar:
+    with experiment("trying intervals", experiments["engine"]) as (means, bar):
         found = planned(scenario, plan_pool.aimed(aim), valued, effort, means, bar)
-    if found.interrupted:
-        raise KeyboardInterrupt
     return of_trials(found)
 
 

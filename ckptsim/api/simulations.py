@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from ckptsim.api.experiments import engine_of, precision_of
+from ckptsim.api.experiments import experiment, precision_of
 from ckptsim.api.flags import Flags, count, takes_flags
 from ckptsim.api.scenarios import Asked, asked_of
 from ckptsim.api.shown import Shown, drawn
@@ -23,9 +23,7 @@ from ckptsim.commands.simulate_told import (
 from ckptsim.commands.trace import UNTRACED, trace_frame, traced
 from ckptsim.ledger_shown import ledger_frame
 from ckptsim.precision import Precision, measured
-from ckptsim.running import Means
 from ckptsim.summary import Summary
-from ckptsim.terminal import progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,12 +98,9 @@ def simulate(
     if leases is not None:
         leases = count("--leases", leases, 1)
     world, leases = runs_of(scenario, leases, None if policy is None else Path(policy))
-    means = Means(engine=engine_of(engine))
     wanted = precision_of(precision, replications_max)
-    with progress("simulating", shown=True) as bar:
+    with experiment("simulating", engine) as (means, bar):
         summary = measured(world, leases, wanted, bar, means)
-    if not means.complete:
-        raise KeyboardInterrupt
     return of_summary(summary, wanted, leases)
 
 

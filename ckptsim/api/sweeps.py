@@ -6,16 +6,14 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from ckptsim.api.experiments import engine_of, precision_of
+from ckptsim.api.experiments import experiment, precision_of
 from ckptsim.api.flags import KEYS, Flags, Time, count, listed, takes_flags
 from ckptsim.api.scenarios import Asked, Scenario, asked_of
 from ckptsim.api.shown import Shown, drawn
 from ckptsim.commands.sweep import LEASES, axes_of, best_told, document, runnable, told
-from ckptsim.running import Means
 from ckptsim.scenario import Scenario as Checked
 from ckptsim.sweep import Settings, grid
 from ckptsim.sweep import sweep as swept
-from ckptsim.terminal import progress
 
 Over = Mapping[str, Time | Sequence[Time | float]]
 """The key to vary, `job.interval` or a flag's name, and its values: a list, or a range as text."""
@@ -64,12 +62,9 @@ def sweep(
     question = asked_of(asked, flags, sweep)
     axes = axes_of([f"{KEYS.get(key, key)}={listed(values)}" for key, values in over.items()])
     points = [(settings, at(question, settings)) for settings in grid(axes)]
-    means, each = Means(engine=engine_of(engine)), count("--leases", leases, 1)
-    wanted = precision_of(precision, replications_max)
-    with progress("sweeping", shown=True) as bar:
+    each, wanted = count("--leases", leases, 1), precision_of(precision, replications_max)
+    with experiment("sweeping", engine) as (means, bar):
         frame = swept(axes, points, each, bar, means, wanted)
-    if not means.complete:
-        raise KeyboardInterrupt
     scenario, columns = points[0][1], [axis.column for axis in axes]
     return Sweep(
         best_told(frame, axes),
