@@ -71,16 +71,19 @@ _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no"
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    path: Path
+class Cells:
+    """A table as text, from a file or from elsewhere."""
+
+    where: str  # what mistakes in it name: the file, if it is in one
     names: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]  # with line numbers
+    in_file: bool = True
 
     def place(self, name: str) -> int:
         if name not in self.names:
             known = ", ".join(self.names)
             hint = nearest(name, self.names)
-            raise DataError(f"{self.path}:1: no column {name!r}; there are: {known}{hint}")
+            raise DataError(f"{self.where}:1: no column {name!r}; there are: {known}{hint}")
         return self.names.index(name)
 
     def cells(self, name: str) -> list[tuple[int, str]]:
@@ -106,13 +109,23 @@ def from_csv(
         DataError: no such file or column, or a cell that is not what its column should hold.
 
     """
-    table = _table(path)
+    return lifetimes_of(read_cells(path), column, observed, censored)
+
+
+def lifetimes_of(
+    table: Cells,
+    column: str | None = None,
+    observed: str | None = None,
+    censored: str | None = None,
+) -> Lifetimes:
+    """The same of a table that is read."""
     observed, censored = _flag_columns(table, observed, censored)
     name = column or _duration_column(table, {observed, censored})
     durations = _durations(table, name)
-    source = f"{path}:{name}" if unit_of(name) == 1 else ""  # empirical(…) reads seconds
+    readable = table.in_file and unit_of(name) == 1  # empirical(…) reads seconds
+    source = f"{table.where}:{name}" if readable else ""
     if flag := observed or censored:
-        told = (_flag(path, flag, line, cell) for line, cell in table.cells(flag))
+        told = (_flag(table.where, flag, line, cell) for line, cell in table.cells(flag))
         seen = tuple(seen is (flag == observed) for seen in told)
         return Lifetimes(durations, seen, source)
     return Lifetimes(durations, (True,) * len(durations), source)
@@ -126,7 +139,13 @@ def causes_from_csv(
     `cause` names a column of words, by default `cause`; None if there is none. An empty cell, or
     one such as `censored`, `running` or `finished`, is a lifetime that was cut short.
     """
-    table = _table(path)
+    return causes_of(read_cells(path), column, cause)
+
+
+def causes_of(
+    table: Cells, column: str | None = None, cause: str | None = None
+) -> tuple[tuple[float, ...], tuple[str | None, ...]] | None:
+    """The same of a table that is read."""
     if cause is None and "cause" not in table.names:
         return None
     words = tuple(cell.lower() for _, cell in table.cells(cause or "cause"))
@@ -140,13 +159,13 @@ def unit_of(column: str) -> int:
     return 1 if not whole and len(unit) <= 3 else _UNITS.get(unit, 1)
 
 
-def _durations(table: _Table, name: str) -> tuple[float, ...]:
+def _durations(table: Cells, name: str) -> tuple[float, ...]:
     unit = unit_of(name)
     cells = table.cells(name)
-    return tuple(unit * _duration(table.path, name, line, cell) for line, cell in cells)
+    return tuple(unit * _duration(table.where, name, line, cell) for line, cell in cells)
 
 
-def _table(path: Path) -> _Table:
+def read_cells(path: Path) -> Cells:
     try:
         with open_text(path, _EXPECTED) as stream:
             first = stream.readline().lstrip("\ufeff")
@@ -161,14 +180,14 @@ def _table(path: Path) -> _Table:
         names, rows = (rows[0][1] if rows else ()), rows[1:]
     if not rows:
         raise DataError(f"{path}: no rows in it; expected {_EXPECTED}")
-    return _Table(path, names, tuple(rows))
+    return Cells(str(path), names, tuple(rows))
 
 
 def _flag_columns(
-    table: _Table, observed: str | None, censored: str | None
+    table: Cells, observed: str | None, censored: str | None
 ) -> tuple[str | None, str | None]:
     if observed and censored:
-        raise DataError(f"{table.path}: give a column that tells observed or censored, not both")
+        raise DataError(f"{table.where}: give a column that tells observed or censored, not both")
     if observed or censored:
         return observed, censored
     if "observed" in table.names:
@@ -176,7 +195,7 @@ def _flag_columns(
     return None, "censored" if "censored" in table.names else None
 
 
-def _duration_column(table: _Table, flags: set[str | None]) -> str:
+def _duration_column(table: Cells, flags: set[str | None]) -> str:
     named = [name for name in table.names if _DURATION_COLUMNS.fullmatch(name.lower())]
     numbers = [
         name
@@ -186,7 +205,7 @@ def _duration_column(table: _Table, flags: set[str | None]) -> str:
     if named or len(numbers) == 1:
         return (named or numbers)[0]
     choice = f"columns of numbers: {', '.join(numbers)}" if numbers else "no column of numbers"
-    raise DataError(f"{table.path}:1: {choice}; name the one that holds durations in seconds")
+    raise DataError(f"{table.where}:1: {choice}; name the one that holds durations in seconds")
 
 
 def _number(cell: str) -> float | None:
@@ -196,17 +215,17 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _duration(path: Path, column: str, line: int, cell: str) -> float:
+def _duration(where: str, column: str, line: int, cell: str) -> float:
     number = _number(cell)
     if number is None or not 0 <= number < math.inf:
         found = repr(cell[:40]) if cell else "nothing"
         word = {1: "seconds", 60: "minutes", 3600: "hours", 86_400: "days"}[unit_of(column)]
-        raise DataError(f"{path}:{line}: {column} is {found}; expected {word}, 0 or more")
+        raise DataError(f"{where}:{line}: {column} is {found}; expected {word}, 0 or more")
     return number
 
 
-def _flag(path: Path, column: str, line: int, cell: str) -> bool:
+def _flag(where: str, column: str, line: int, cell: str) -> bool:
     if cell.lower() not in _FLAGS:
         found = repr(cell[:40]) if cell else "nothing"
-        raise DataError(f"{path}:{line}: {column} is {found}; expected 1 or 0")
+        raise DataError(f"{where}:{line}: {column} is {found}; expected 1 or 0")
     return _FLAGS[cell.lower()]

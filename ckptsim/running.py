@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from queue import Empty, Queue
 from threading import Event as Flag
 from threading import Thread, current_thread, main_thread
 from time import monotonic, sleep
+from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
 from ckptsim.engine import Engine
@@ -88,6 +90,11 @@ class Means:
             self.kept_[experiment] = kept
         return self.kept_[experiment]
 
+    @property
+    def complete(self) -> bool:
+        """Was nothing stopped by Ctrl-C?"""
+        return all(kept.complete for kept in self.kept_.values())
+
     def told(self) -> None:
         """Everything is told: what is complete need not be kept any longer."""
         for kept in self.kept_.values():
@@ -137,7 +144,9 @@ def on_all_cores(
 ) -> Generator[dict[int, T], None, None]:
     # Forking this process would copy its threads' locks. Leaving the block ends the processes.
     context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-    with stopping() as stop, context.Pool(cores(), serve_the_parent) as processes:
+    with without_main():
+        pool = context.Pool(cores(), serve_the_parent)
+    with stopping() as stop, pool as processes:
         ready: Queue[tuple[Chunk[Item], dict[int, T]] | BaseException] = Queue()
 
         def hand_out(chunk: Chunk[Item]) -> None:
@@ -186,6 +195,21 @@ def run_some(run: Callable[[Item], T], chunk: Chunk[Item]) -> dict[int, T]:
         if monotonic() > until:
             break
     return done
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Processes started in here do not import the user's script, which may lack a guard.
+
+    All that is sent to them is found in modules of ours; a script that plans at its top level, were
+    it imported, would start processes again, and so on.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 @contextmanager

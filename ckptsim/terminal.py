@@ -5,6 +5,8 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -32,7 +34,25 @@ def console() -> Console:
 
 def tell(lines: Iterable[RenderableType]) -> None:
     """Print lines and tables; lines are as long as they are, for a terminal to wrap."""
-    screen = console()
+    put(lines, console())
+
+
+def text(lines: Iterable[RenderableType]) -> str:
+    """What `tell` prints where the output is no terminal."""
+    page = StringIO()
+    screen = Screen(
+        file=page,
+        width=WIDTH_UNSEEN,
+        highlight=False,
+        markup=False,
+        force_terminal=False,
+        force_jupyter=False,
+    )
+    put(lines, screen)
+    return page.getvalue()
+
+
+def put(lines: Iterable[RenderableType], screen: Console) -> None:
     for line in lines:
         if not screen.is_terminal and not isinstance(line, str):  # then there is room for it
             free = screen.options.update(width=WIDTH_MOST)
@@ -50,15 +70,27 @@ def percent(share: float, digits: int = 1) -> str:
     return "–" if math.isnan(share) else f"{100 * share:.{digits}f} %"
 
 
-def table(rows: Sequence[Sequence[str]], title: str = "") -> RenderableType:
+@dataclass(frozen=True)
+class Rows:
     """A table whose first row is its head and whose first column is its stub."""
-    head, *body = rows
-    drawn = Table(box=None, pad_edge=False)
-    for place, name in enumerate(head):
-        drawn.add_column(name, justify="right" if place else "left", overflow="fold")
-    for row in body:
-        drawn.add_row(*row)
-    return Group(Text(title, style="italic"), drawn) if title else drawn
+
+    rows: Sequence[Sequence[str]]
+    title: str
+
+    def __rich__(self) -> RenderableType:
+        """As it is printed."""
+        head, *body = self.rows
+        drawn = Table(box=None, pad_edge=False)
+        for place, name in enumerate(head):
+            drawn.add_column(name, justify="right" if place else "left", overflow="fold")
+        for row in body:
+            drawn.add_row(*row)
+        return Group(Text(self.title, style="italic"), drawn) if self.title else drawn
+
+
+def table(rows: Sequence[Sequence[str]], title: str = "") -> Rows:
+    """Rows to be printed as a table, the first as its head."""
+    return Rows(rows, title)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """`ckptsim audit`: where the slot time of past jobs went, from their logs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from ckptsim.htcondor.leases import counted
 from ckptsim.report import Report
 from ckptsim.terminal import strong, table
 
+WORST = 10  # jobs shown
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -39,7 +41,7 @@ class Findings:
 @click.argument("patterns", nargs=-1, required=True, metavar="LOG...")
 @click.option(
     "--worst",
-    default=10,
+    default=WORST,
     show_default=True,
     type=click.IntRange(min=0),
     metavar="N",
@@ -58,7 +60,7 @@ def command(
     LOG is an HTCondor job event log, or a quoted pattern for several. All slot time is in the
     account, to the nanosecond; what the best interval would have saved of it is told below.
     """
-    paths = list(dict.fromkeys(path for pattern in patterns for path in matching(pattern)))
+    paths = all_matching(patterns)
     folder = report_folder(
         f"audit-{paths[0].name.split('.')[0]}", out, no_report=no_report, as_json=as_json
     )
@@ -70,6 +72,11 @@ def command(
         as_json=as_json,
         folder=folder,
     )
+
+
+def all_matching(patterns: Iterable[str]) -> list[Path]:
+    """The files that the patterns stand for, each once."""
+    return list(dict.fromkeys(path for pattern in patterns for path in matching(pattern)))
 
 
 def findings(paths: Sequence[Path]) -> Findings:

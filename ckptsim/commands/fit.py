@@ -1,8 +1,8 @@
 """`ckptsim fit`: laws from logs, traces and tables of lifetimes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,10 +15,13 @@ from ckptsim.errors import DataError, ScenarioError
 from ckptsim.fit import Risk, learn
 from ckptsim.fitting import Fit
 from ckptsim.htcondor.leases import End
-from ckptsim.observed import Lifetimes, causes_from_csv, from_csv
+from ckptsim.observed import Cells, Lifetimes, causes_of, lifetimes_of, read_cells
 from ckptsim.report import Report
 from ckptsim.survival import Incidence, Survival, aalen_johansen, kaplan_meier
 from ckptsim.traces_read import EVICTIONS, FAILURES, Trace, read_trace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CURVE_POINTS = 200
 CURVES = 4  # laws in a picture: the chosen one, the exponential and the next best
@@ -62,12 +65,7 @@ def command(
     paths = [path for pattern in patterns for path in matching(pattern)]
     if scenario:
         refuse_foreign(scenario)
-    tables = [path for path in paths if {".csv", ".json"} & set(path.suffixes)]
-    if tables and len(paths) > 1:
-        raise ScenarioError(
-            f"{tables[0]}: a table among {len(paths)} files; expected one table, or logs"
-        )
-    found = of_table(tables[0], columns) if tables else of_logs(paths)
+    found = of_files(paths, columns)
     folder = report_folder(
         f"fit-{paths[0].name.split('.')[0]}", out, no_report=no_report, as_json=as_json
     )
@@ -81,24 +79,37 @@ def command(
     )
 
 
-def of_table(path: Path, columns: dict[str, str | None]) -> Findings:
+def of_files(paths: Sequence[Path], columns: Mapping[str, str | None]) -> Findings:
+    """What one table or trace tells, or logs together."""
+    tables = [path for path in paths if {".csv", ".json"} & set(path.suffixes)]
+    if tables and len(paths) > 1:
+        raise ScenarioError(
+            f"{tables[0]}: a table among {len(paths)} files; expected one table, or logs"
+        )
+    return of_table(tables[0], columns) if tables else of_logs(paths)
+
+
+def of_table(path: Path, columns: Mapping[str, str | None]) -> Findings:
     """What a trace or a table of lifetimes tells."""
     asked = {name: column for name, column in columns.items() if column}
     trace = None if asked else read_trace(path)
-    if trace:
-        return of_trace(path, trace)
+    return of_trace(path, trace) if trace else of_cells(read_cells(path), asked)
+
+
+def of_cells(table: Cells, asked: dict[str, str]) -> Findings:
+    """What a table of lifetimes tells; `asked` are its columns by what they hold."""
     if not {"observed", "censored"} & set(asked):
-        caused = causes_from_csv(path, asked.get("column"), asked.get("cause"))
+        caused = causes_of(table, asked.get("column"), asked.get("cause"))
         if caused:
-            return of_causes(path, *caused)
+            return of_causes(table.where, *caused)
     elif "cause" in asked:
         raise ScenarioError(
             "--cause: its empty cells tell what was cut short; leave out --observed and --censored"
         )
-    lifetimes = from_csv(path, **asked)
+    lifetimes = lifetimes_of(table, **asked)
     conclusion = conclude(lifetimes)
     if conclusion is None:
-        raise nothing_lasted(path)
+        raise nothing_lasted(table.where)
     risk = Risk(EVICTIONS, lifetimes, conclusion)
     return Findings((risk,), (seen(lifetimes), *conclusion.sentences), (), conclusion.limit_s)
 
@@ -111,7 +122,7 @@ def of_trace(path: Path, trace: Trace) -> Findings:
     elif found := conclude(lifetimes, trace.word):
         conclusion = found
     else:
-        raise nothing_lasted(path)
+        raise nothing_lasted(str(path))
     risk = Risk(trace.key, lifetimes, conclusion)
     incidence = aalen_johansen(lifetimes.durations_s, trace.causes) if trace.causes else None
     repairs = Lifetimes(trace.repairs_s, (True,) * len(trace.repairs_s))
@@ -121,7 +132,7 @@ def of_trace(path: Path, trace: Trace) -> Findings:
     return Findings(risks, sentences, (), conclusion.limit_s, incidence, gaps_s=trace.gaps_s)
 
 
-def of_causes(path: Path, durations: tuple[float, ...], causes: tuple[str | None, ...]) -> Findings:
+def of_causes(where: str, durations: tuple[float, ...], causes: tuple[str | None, ...]) -> Findings:
     """What a table with a cause for each end tells: each is fitted with the others as censoring."""
     risks = []
     for key, words in WORDS.items():
@@ -132,7 +143,7 @@ def of_causes(path: Path, durations: tuple[float, ...], causes: tuple[str | None
     if not risks:
         named = ", ".join(sorted({cause for cause in causes if cause})[:5]) or "none"
         raise DataError(
-            f"{path}: no cause is an eviction or a failure; found {named}; "
+            f"{where}: no cause is an eviction or a failure; found {named}; "
             "expected words such as evicted, preempted, power failure or failed"
         )
     sentences = [sentence for risk in risks for sentence in risk.conclusion.sentences]
@@ -153,8 +164,8 @@ def seen(lifetimes: Lifetimes) -> str:
     )
 
 
-def nothing_lasted(path: Path) -> DataError:
-    return DataError(f"{path}: all lifetimes are 0; expected times in seconds")
+def nothing_lasted(where: str) -> DataError:
+    return DataError(f"{where}: all lifetimes are 0; expected times in seconds")
 
 
 def of_logs(paths: Sequence[Path]) -> Findings:
@@ -238,28 +249,32 @@ def write_report(found: Findings, folder: Path) -> Path:
 
 def add_risk(report: Report, risk: Risk) -> None:
     """The picture and the table of one risk."""
-    import numpy as np
     import pandas as pd
-
-    from ckptsim import plots
 
     if not risk.lifetimes.durations_s:  # only numbers are known
         report.say(f"## {risk.key}")
         report.table(law_rows(risk))
         return
-    observed = kaplan_meier(risk.lifetimes)
-    times = np.linspace(0, max(risk.lifetimes.durations_s), CURVE_POINTS)
-    curves = {brief(fit.law): (times, fit.law.survival(times)) for fit in drawn(risk)}
-    name = risk.key.removeprefix("slots.")
-    pairs = zip(risk.lifetimes.durations_s, risk.lifetimes.observed, strict=True)
-    cut_short = np.array([duration for duration, seen in pairs if not seen])
-    figure = plots.survival_figure(
-        observed.times_s, observed.survival, observed.low, observed.high, curves, cut_short
-    )
+    observed, name = kaplan_meier(risk.lifetimes), risk.key.removeprefix("slots.")
     report.say(f"## {name.replace('_', ' ').capitalize()}")
-    report.picture(name, figure, f"Survival: {name}")
+    report.picture(name, drawn_survival(risk, observed), f"Survival: {name}")
     report.data(name, pd.DataFrame(survival_columns(observed)))
     report.table(law_rows(risk))
+
+
+def drawn_survival(risk: Risk, observed: Survival) -> "Figure":
+    """How long leases last: what was observed beside what was fitted."""
+    import numpy as np
+
+    from ckptsim import plots
+
+    times = np.linspace(0, max(risk.lifetimes.durations_s), CURVE_POINTS)
+    curves = {brief(fit.law): (times, fit.law.survival(times)) for fit in drawn(risk)}
+    pairs = zip(risk.lifetimes.durations_s, risk.lifetimes.observed, strict=True)
+    cut_short = np.array([duration for duration, seen in pairs if not seen])
+    return plots.survival_figure(
+        observed.times_s, observed.survival, observed.low, observed.high, curves, cut_short
+    )
 
 
 def drawn(risk: Risk) -> list[Fit]:

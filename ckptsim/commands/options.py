@@ -176,10 +176,15 @@ def scenario_from(
     """The scenario of the file, what was learned from logs, the flags and --set, in this order."""
     flags = {key: given.get(argument(key)) for key in (*FLAGS.values(), "pool")}
     overrides = {**(learned or {}), **not_none(flags), **settings(given["settings"])}
+    return loaded(path, overrides, set(not_none(flags)))
+
+
+def loaded(path: Path | None, overrides: Mapping[str, object], flagged: set[str]) -> Scenario:
+    """What `load` gives; its mistakes name the flags where those are what gave the keys."""
     try:
         return load(path, overrides)
     except ScenarioError as error:
-        raise ScenarioError(by_flag(str(error), set(not_none(flags)))) from None
+        raise ScenarioError(by_flag(str(error), flagged)) from None
 
 
 def not_none(values: Mapping[str, object]) -> dict[str, object]:
@@ -204,7 +209,11 @@ def refuse_given(names: Mapping[str, str], why: str) -> None:
     context = click.get_current_context()
     for name, flag in names.items():
         if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
-            raise ScenarioError(f"{flag}: has no effect here: {why}")
+            raise no_effect(flag, why)
+
+
+def no_effect(flag: str, why: str) -> ScenarioError:
+    return ScenarioError(f"{flag}: has no effect here: {why}")
 
 
 def by_flag(message: str, given: set[str]) -> str:

@@ -1,7 +1,8 @@
 """`ckptsim plan`: how often to checkpoint."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,7 +30,11 @@ from ckptsim.scenario import Scenario
 from ckptsim.search import MARGIN
 from ckptsim.terminal import progress
 
+if TYPE_CHECKING:
+    from ckptsim.fit import Evidence
+
 CONFIRMING_LEASES = 5_000
+COMPUTED = "of one job the answer is computed"
 
 
 @click.command("plan", epilog=LAWS)
@@ -100,7 +105,8 @@ def command(
     """
     found = inputs(paths, logs)
     evidence = learned(found.logs)
-    scenario = scenario_from(found.scenario, given, from_logs(evidence, given))
+    known = from_logs(evidence, sized=is_sized(given))
+    scenario = scenario_from(found.scenario, given, known)
     asked = asked_for(intervals) if intervals else []
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
     if scenario.is_pool:
@@ -109,10 +115,43 @@ def command(
         goal = aimed_at(aim, scenario)
         plan_pool.answer(scenario, asked, goal, given, as_json=as_json, folder=folder)
         return
-    refuse_given(FLAGS_OF_EXPERIMENTS, "of one job the answer is computed")
+    refuse_given(FLAGS_OF_EXPERIMENTS, COMPUTED)
+    answer = answered(scenario, evidence, asked, leases, aim, margin, band)
+    with progress("confirming by simulation", shown=not as_json) as bar:
+        answer.confirm(bar)
+    deliver(
+        lambda: told_of(answer),
+        answer.json,
+        lambda place: report_of(answer, place),
+        as_json=as_json,
+        folder=folder,
+    )
+
+
+def told_of(answer: Answer | Without) -> Iterator[Any]:
+    """What is printed."""
+    return answer.told() if isinstance(answer, Without) else told(answer)
+
+
+def report_of(answer: Answer | Without, folder: Path) -> Path:
+    """A page with the answer."""
+    if isinstance(answer, Without):
+        return answer.write_report(folder)
+    return write_report(answer, folder)
+
+
+def answered(
+    scenario: Scenario,
+    evidence: "Evidence | None",
+    asked: Sequence[int],
+    leases: int,
+    aim: str,
+    margin: str,
+    band: str,
+) -> Answer | Without:
+    """The answer for one job, not confirmed yet; `asked` are intervals (ns), the rest as typed."""
     if is_without_interval(scenario):
-        without_interval(scenario, leases, as_json=as_json, folder=folder)
-        return
+        return Without(scenario, leases)
     advice = plan(
         scenario,
         asked,
@@ -122,26 +161,12 @@ def command(
         flag("--band", band),
         redrawn(scenario, evidence),
     )
-    answer = Answer(advice, evidence, leases)
-    with progress("confirming by simulation", shown=not as_json) as bar:
-        answer.confirm(bar)
-    deliver(
-        lambda: told(answer),
-        answer.json,
-        lambda place: write_report(answer, place),
-        as_json=as_json,
-        folder=folder,
-    )
+    return Answer(advice, evidence, leases)
 
 
-def without_interval(
-    scenario: Scenario, leases: int, *, as_json: bool, folder: Path | None
-) -> None:
-    """The answer where there is no interval to choose."""
-    answer = Without(scenario, leases)
-    with progress("confirming by simulation", shown=not as_json) as bar:
-        answer.confirm(bar)
-    deliver(answer.told, answer.json, answer.write_report, as_json=as_json, folder=folder)
+def is_sized(given: Mapping[str, Any]) -> bool:
+    """Do the flags say how much a checkpoint holds, and so how long its transfer takes?"""
+    return bool(given["job__size"]) or any("job.size" in each for each in given["settings"])
 
 
 def asked_for(text: str) -> list[int]:

@@ -17,7 +17,7 @@ from ckptsim.objective import Objective
 from ckptsim.plan import Advice, Free
 from ckptsim.policy import Policy
 from ckptsim.rules import NEVER, Row
-from ckptsim.running import Progress
+from ckptsim.running import Means, Progress
 from ckptsim.scenario import describe, named
 from ckptsim.search import Cliff, worth
 from ckptsim.unequal import PlanValue
@@ -42,17 +42,18 @@ class Answer:
         self.scenario = advice.scenario
         self.confirmed: Estimate | None = None
 
-    def confirm(self, report_progress: Progress | None) -> None:
+    def confirm(self, report_progress: Progress | None, means: Means | None = None) -> None:
         """Simulate leases at the best interval, on fates of their own; or whole jobs in steps."""
         if self.leases <= 1:
             return
         world = world_of(self.scenario, self.advice.best.interval)
         if self.scenario.job.steps:  # no lease is like another
-            self.confirmed, self.leases = confirmed_jobs(world, CONFIRMING_JOBS, report_progress)
+            found = confirmed_jobs(world, CONFIRMING_JOBS, report_progress, means)
         else:
             affordable = CONFIRMING_CHECKPOINTS / max(1.0, self.advice.best.checkpoints)
             leases = min(self.leases, max(1, round(affordable)))
-            self.confirmed, self.leases = confirmed_leases(world, leases, report_progress)
+            found = confirmed_leases(world, leases, report_progress, means)
+        self.confirmed, self.leases = found
 
     def json(self) -> dict[str, Any]:
         """The document that `--json` prints; times in seconds."""
@@ -183,12 +184,12 @@ class Answer:
 
 
 def confirmed_leases(
-    world: World, leases: int, report_progress: Progress | None
+    world: World, leases: int, report_progress: Progress | None, means: Means | None
 ) -> tuple[Estimate | None, int]:
     """The useful fraction, gaps included, of so many leases simulated; and how many they were."""
     if leases <= 1:
         return None, leases
-    results = replicate_leases(world, leases, report_progress)
+    results = replicate_leases(world, leases, report_progress, means)
     work = results.stays("work").astype(np.float64)
     gaps = world.scenario.slots.gap.mean * SECOND
     spent = results.stays("end") - results.stays("start")
@@ -196,11 +197,11 @@ def confirmed_leases(
 
 
 def confirmed_jobs(
-    world: World, count: int, report_progress: Progress | None
+    world: World, count: int, report_progress: Progress | None, means: Means | None
 ) -> tuple[Estimate | None, int]:
     """The same of so many whole jobs, each alone."""
     alone = with_job(with_slots(world.scenario, count=1), count=1)
-    jobs = replicate(World(alone, world.plans), count, report_progress).replications
+    jobs = replicate(World(alone, world.plans), count, report_progress, means).replications
     leases = sum(sum(job.leases) for job in jobs)
     spent = [sum(job.ledger) for job in jobs]
     gaps = [sum(job.leases) * alone.slots.gap.mean * SECOND for job in jobs]

@@ -1,7 +1,7 @@
 """What job event logs give to a plan: values of keys, doubts about them, what they leave open."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,8 @@ def learned(logs: Sequence[Path]) -> "Evidence | None":
     return learn(logs)
 
 
-def from_logs(evidence: "Evidence | None", given: Mapping[str, Any]) -> dict[str, object]:
-    """Scenario keys that the logs give a value for, but for what the flags say."""
+def from_logs(evidence: "Evidence | None", *, sized: bool) -> dict[str, object]:
+    """Scenario keys that the logs give a value for; no transfer where `sized` flags give one."""
     if evidence is None:
         return {}
     keys: dict[str, object] = {}
@@ -42,8 +42,7 @@ def from_logs(evidence: "Evidence | None", given: Mapping[str, Any]) -> dict[str
         keys["slots.limit"] = spelled_seconds(evidence.limit_s)
     if gaps := tuple(gap.duration_s for gap in evidence.gaps if gap.after in WITHOUT_A_WAIT):
         keys["slots.gap"] = Empirical(gaps)
-    sized = any("job.size" in each for each in (*given["settings"], given.get("job__size") or ""))
-    if evidence.transfers_s and not sized and not given.get("job__size"):
+    if evidence.transfers_s and not sized:
         keys["job.transfer"] = Empirical(evidence.transfers_s)
     return keys
 

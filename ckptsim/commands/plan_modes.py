@@ -25,7 +25,7 @@ from ckptsim.exact import Value
 from ckptsim.modes import solver_of
 from ckptsim.report import Report, settings_table
 from ckptsim.rules import WITHOUT_INTERVAL, Mode
-from ckptsim.running import Progress
+from ckptsim.running import Means, Progress
 from ckptsim.scenario import Scenario, describe, named
 from ckptsim.search import refuse_if_endless, worth
 from ckptsim.terminal import percent, strong, table
@@ -120,15 +120,17 @@ class Without:
             return None
         return whole_without(self.scenario).makespan
 
-    def confirm(self, report_progress: Progress | None) -> None:
+    def confirm(self, report_progress: Progress | None, means: Means | None = None) -> None:
         """Simulate leases, or whole jobs if they never checkpoint but finish."""
         world = world_of(self.scenario, HOUR)
         if self.makespan is None:
-            self.confirmed, self.leases = confirmed_leases(world, self.leases, report_progress)
+            found = confirmed_leases(world, self.leases, report_progress, means)
+            self.confirmed, self.leases = found
         elif self.leases > 1 and math.isfinite(self.makespan):
             each = self.makespan / float(ends_of(self.scenario).lasting(np.array(math.inf)))
             jobs = max(2, min(CONFIRMING_JOBS, int(LEASES_SIMULATED / max(1.0, each))))
-            self.confirmed, self.leases = confirmed_jobs(world, jobs, report_progress)
+            found = confirmed_jobs(world, jobs, report_progress, means)
+            self.confirmed, self.leases = found
 
     def told(self) -> Iterator[Any]:
         """What is printed."""

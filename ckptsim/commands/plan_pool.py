@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AIMS = {Kind.USEFUL: Aim.USEFUL, Kind.MAKESPAN: Aim.MAKESPAN}
 OF_ONE_JOB = {"leases": "--confirm", "margin": "--within", "band": "--band"}
+OF_A_POOL = "of a pool the answer is simulated"
 FEWEST = 3
 TOLD = 12  # intervals in a sentence
 NAMES = {"present": "the present intervals", "per class": "an interval for each class"}
@@ -40,7 +41,7 @@ def answer(
     folder: Path | None,
 ) -> None:
     """Plan the pool and tell of it."""
-    refuse_given(OF_ONE_JOB, "of a pool the answer is simulated")
+    refuse_given(OF_ONE_JOB, OF_A_POOL)
     effort = effort_from(given)
     with experiment(folder, given) as means:
         with progress("trying intervals", shown=not as_json) as bar:

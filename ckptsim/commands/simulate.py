@@ -26,10 +26,11 @@ from ckptsim.commands.simulate_told import told, write_report
 from ckptsim.commands.trace import UNTRACED, trace_frame, trace_writer, traced
 from ckptsim.errors import ScenarioError
 from ckptsim.lawtext import read_text
-from ckptsim.precision import measured
+from ckptsim.precision import Precision, measured
 from ckptsim.rules import WITHOUT_INTERVAL, Mode
 from ckptsim.scenario import Scenario, describe, named
 from ckptsim.search import refuse_if_endless
+from ckptsim.summary import Summary
 from ckptsim.terminal import progress
 from ckptsim.units import nanoseconds
 from ckptsim.world import World, pool_world, world_of
@@ -75,14 +76,7 @@ def command(
 ) -> None:
     """Run jobs on slots: where the slot time went, how long jobs take, what a lease commits."""
     scenario = few_if_pool(scenario_from(path, given))
-    world = (
-        clock_world(scenario, policy) if policy else pool_world(scenario, intervals_of(scenario))
-    )
-    if leases is None and scenario.job.work is None and not scenario.is_pool:
-        leases = ENDLESS_LEASES
-    if leases is not None:
-        refuse_if_endless(scenario)
-        refuse_leases(scenario)
+    world, leases = runs_of(scenario, leases, policy)
     writer = trace_writer(trace_file) if trace_file else None
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
     precision = precision_from(given)
@@ -94,15 +88,35 @@ def command(
             writer(trace_frame(trace.rows))
         deliver(
             lambda: told(summary, precision, trace if writer else UNTRACED),
-            lambda: {
-                **summary.json(),
-                **precision_json(summary, precision),
-                "scenario": describe(scenario),
-            },
+            lambda: document(summary, precision),
             lambda place: write_report(summary, trace, place),
             as_json=as_json,
             folder=folder,
         )
+
+
+def runs_of(
+    scenario: Scenario, leases: int | None, policy: Path | None
+) -> tuple[World, int | None]:
+    """The world to run, and how many leases of a job without end in it; None: whole jobs."""
+    world = (
+        clock_world(scenario, policy) if policy else pool_world(scenario, intervals_of(scenario))
+    )
+    if leases is None and scenario.job.work is None and not scenario.is_pool:
+        leases = ENDLESS_LEASES
+    if leases is not None:
+        refuse_if_endless(scenario)
+        refuse_leases(scenario)
+    return world, leases
+
+
+def document(summary: Summary, precision: Precision | None) -> dict[str, Any]:
+    """What `--json` prints; times in seconds."""
+    return {
+        **summary.json(),
+        **precision_json(summary, precision),
+        "scenario": describe(summary.results.world.scenario),
+    }
 
 
 def refuse_leases(scenario: Scenario) -> None:

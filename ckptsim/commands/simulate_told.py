@@ -37,6 +37,7 @@ from ckptsim.world import World
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 EVENTS_REPORTED = 1_000
 LEDGERS_DRAWN = 12  # classes, in one picture
@@ -159,26 +160,19 @@ def number(name: str, estimate: Estimate) -> list[str]:
 
 def write_report(summary: Summary, trace: Trace, folder: Path) -> Path:
     """A page with the time account, the slots over time and the makespans."""
-    from ckptsim import plots
-
     world = summary.results.world
     report = Report(
         folder, "simulate", f"{world.scenario.name}: where the time goes", world.scenario.seed
     )
     report.say(headline(summary), *stranded_told(summary))
     report.table(ledger_rows(summary.ledger))
-    draw_ledgers(report, summary)
+    report.picture("ledger", drawn_ledgers(summary), "Where slot time went")
     report.data("ledger", ledger_frame(summary.ledger))
     report.table(measure_rows(summary))
     if summary.pool and world.scenario.is_pool:
         report_pool(report, summary.pool)
     if len(summary.makespans_s):
-        quantiles = summary.quantiles()
-        mean = summary.makespan.mean if math.isfinite(summary.makespan.mean) else None
-        figure = plots.makespan_figure(
-            summary.makespans_s, mean, quantiles, summary.results.stranded
-        )
-        report.picture("makespan", figure, "Makespans")
+        report.picture("makespan", drawn_makespans(summary), "Makespans")
     if trace.rows:
         report_trace(report, trace, world)
     report.say("## The scenario")
@@ -186,7 +180,17 @@ def write_report(summary: Summary, trace: Trace, folder: Path) -> Path:
     return report.write()
 
 
-def draw_ledgers(report: Report, summary: Summary) -> None:
+def drawn_makespans(summary: Summary) -> "Figure":
+    """How long jobs took."""
+    from ckptsim import plots
+
+    mean = summary.makespan.mean if math.isfinite(summary.makespan.mean) else None
+    return plots.makespan_figure(
+        summary.makespans_s, mean, summary.quantiles(), summary.results.stranded
+    )
+
+
+def drawn_ledgers(summary: Summary) -> "Figure":
     """Where slot time went: all of it, and by class of jobs if there are some."""
     from ckptsim import plots
 
@@ -197,24 +201,29 @@ def draw_ledgers(report: Report, summary: Summary) -> None:
     else:
         books = {part.name: list(summary.ledger_of(part).values()) for part in parts}
         of = "in the class"
-    report.picture("ledger", plots.ledger_figure(books, of), "Where slot time went")
+    return plots.ledger_figure(books, of)
 
 
 def report_pool(report: Report, pool: Pooled) -> None:
     """The parts of a pool, and how it went over time."""
-    from ckptsim import plots
-
     for what, rows in part_tables(pool):
         report.say(f"By {what}; committed: slot-hours per slot-hour of {WHOLES[what]}.")
         report.table(rows)
-    results, course = pool.results, pool.course
-    scenario, runs = results.world.scenario, len(results.replications)
-    linked = scenario.link is not None
-    figure = plots.course_figure(course, scenario.slots_count, runs, scenario.seed, linked=linked)
-    report.picture("course", figure, "The pool over time")
-    report.data("course", course_frame(course))
+    report.picture("course", drawn_course(pool), "The pool over time")
+    report.data("course", course_frame(pool.course))
     report.table(use_rows(pool))
     report.say(*link_told(pool), *steady_told(pool))
+
+
+def drawn_course(pool: Pooled) -> "Figure":
+    """How the pool went over time."""
+    from ckptsim import plots
+
+    scenario, runs = pool.results.world.scenario, len(pool.results.replications)
+    linked = scenario.link is not None
+    return plots.course_figure(
+        pool.course, scenario.slots_count, runs, scenario.seed, linked=linked
+    )
 
 
 def course_frame(course: Course) -> "pd.DataFrame":

@@ -1,7 +1,7 @@
 """`ckptsim sweep`: one or two scenario keys over ranges."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +68,7 @@ def command(
     **given: Any,
 ) -> None:
     """Vary one or two scenario keys over ranges; every point meets the same fates."""
-    over = [axis(text) for text in axes]
-    if not 1 <= len(over) <= AXES_MAX:
-        raise ScenarioError(f"--over: found {len(over)}; give it once or twice; {EXPECTED}")
-    if len({each.key for each in over}) < len(over):
-        raise ScenarioError(f"--over: {over[0].key} twice; expected two keys that differ")
+    over = axes_of(axes)
     points = [(settings, scenario_at(path, given, settings)) for settings in grid(over)]
     folder = report_folder(points[0][1].name, out, no_report=no_report, as_json=as_json)
     precision = precision_from(given)
@@ -88,10 +84,24 @@ def command(
         )
 
 
+def axes_of(texts: Sequence[str]) -> list[Axis]:
+    """The keys to vary, one or two that differ. Raises ScenarioError."""
+    over = [axis(text) for text in texts]
+    if not 1 <= len(over) <= AXES_MAX:
+        raise ScenarioError(f"--over: found {len(over)}; give it once or twice; {EXPECTED}")
+    if len({each.key for each in over}) < len(over):
+        raise ScenarioError(f"--over: {over[0].key} twice; expected two keys that differ")
+    return over
+
+
 def scenario_at(path: Path | None, given: dict[str, Any], settings: Settings) -> Scenario:
     """The scenario with one point's settings on top of the flags."""
     pairs = tuple(f"{key}={value}" for key, value in settings.items())
-    scenario = scenario_from(path, {**given, "settings": (*given["settings"], *pairs)})
+    return runnable(scenario_from(path, {**given, "settings": (*given["settings"], *pairs)}))
+
+
+def runnable(scenario: Scenario) -> Scenario:
+    """A scenario that can be simulated. ScenarioError if an interval is missing."""
     intervals_of(scenario)
     return few_if_pool(scenario)
 
