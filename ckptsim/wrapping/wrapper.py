@@ -38,8 +38,9 @@ SETTINGS = {
     # in the output, or {"command": COMMAND} that then succeeds. For `told` {}: that it has ended.
     "complete": {"quiet_s": 2},
     # For `ends`: what shows that not a checkpoint but the whole is done: {"file": FILE},
-    # {"says": PATTERN} or {"command": COMMAND}; and the exit codes that may mean a checkpoint.
+    # {"says": PATTERN} or {"command": COMMAND}.
     "done": {},
+    # Exit codes that may mean a checkpoint: for `ends` these, for `told` these too.
     "codes": [0],
     # For `steps`: the commands, one after another.
     "steps": [],
@@ -73,7 +74,7 @@ TO_THE_END = 1e8  # seconds: three years
 MEASURED_LEAST = 3  # fewer measurements say little
 TRUST = 2.0  # a restart is taken to be at most so many times longer, or shorter, than planned
 JOURNAL_MOST = 1 << 16  # bytes
-NOT_THE_JOBS = re.compile(r"(_condor_|\.).*|condor_exec\.exe|wrapped\.py")
+NOT_THE_JOBS = re.compile(r"(_condor_|\.).*|condor_exec\.exe$")
 FORWARDED = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -156,7 +157,7 @@ def steps(job):
 
 def codes_of_saving():
     number = signal_named(SETTINGS["signal"])
-    return (0, CHECKPOINTED, -number, 128 + number)
+    return (0, CHECKPOINTED, -number, 128 + number, *SETTINGS["codes"])
 
 
 def is_done(program):
@@ -500,7 +501,9 @@ def attribute(ad, name):
     """A number that HTCondor has left in the sandbox."""
     try:
         with open(ad, errors="replace") as file:
-            found = re.search(rf"^{name} *= *([0-9.]+) *$", file.read(), re.M | re.I)
+            found = re.search(
+                rf"^{name} *= *([0-9.]+) *$", file.read(), re.MULTILINE | re.IGNORECASE
+            )
     except OSError:
         return None
     return number(found and found.group(1))
@@ -521,8 +524,7 @@ def matching(patterns):
     for pattern in patterns:
         for found in sorted(glob.glob(pattern, recursive=True)):
             inside = [os.path.join(at, name) for at, _, names in os.walk(found) for name in names]
-            for path in inside or [found]:
-                path = os.path.normpath(path)
+            for path in map(os.path.normpath, inside or [found]):
                 if os.path.isfile(path) and is_the_jobs(path):
                     yield path
 
@@ -689,9 +691,9 @@ def reaped():
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-        return True
     except ChildProcessError:
         return False
+    return True
 
 
 def end_by(number):
