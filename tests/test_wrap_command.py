@@ -127,6 +127,22 @@ def test_a_plan_is_carried_for_every_cost(folder):
     assert middle["limit_s"] == 21600.0
 
 
+@pytest.mark.parametrize(
+    ("program", "arguments", "inputs"),
+    [
+        ("./loop.py", '"./loop.py x"', "loop.py"),
+        ("/bin/cat", '"/bin/cat x"', ""),
+        ("cat", '"cat x"', ""),
+    ],
+)
+def test_a_program_of_ones_own_travels_and_others_are_there(folder, program, arguments, inputs):
+    submit = pytest.importorskip("htcondor2").Submit
+    wrapped(folder, "--checkpoint", "state", "--name", "job", "--", program, "x")
+    found = submit((folder / "job.wrapped.sub").read_text())
+    assert found["arguments"] == arguments
+    assert found.get("transfer_input_files", "").removeprefix("./") == inputs
+
+
 def test_a_bare_interval_is_one(folder):
     wrapped(folder, "--checkpoint", "state", "--interval", "84min", "--", "./loop.py")
     (answer,) = settings_of(folder / "loop.py.wrapped.py")["answers"]
@@ -159,13 +175,19 @@ def test_nothing_is_written_over(folder):
         (("--", "true"), "--checkpoint: which files are its checkpoint?"),
         (("--checkpoint", "s"), "what is to be wrapped?"),
         (("--checkpoint", "s", "--complete", "quite=2s", "--", "true"), "did you mean 'quiet'"),
-        (("--checkpoint", "s", "--complete", "quiet=soon", "--", "true"), "--complete: 'soon': not a duration"),
+        (
+            ("--checkpoint", "s", "--complete", "quiet=soon", "--", "true"),
+            "--complete: 'soon': not a duration",
+        ),
         (("--checkpoint", "s", "--complete", "says=(", "--", "true"), "no regular expression"),
         (("--checkpoint", "s", "--done", "file=r", "--save-on", "USR1", "--", "true"), "give one"),
         (("--checkpoint", "s", "--save-on", "USR1", "--", "true"), "when is it to save?"),
         (("--checkpoint", "s", "--save-on", "USR9", "--", "true"), "no such signal"),
         (("--checkpoint", "s", "--save-on", "KILL", "--", "true"), "no program can save on it"),
-        (("--checkpoint", "s", "--every", "2", "--interval", "1h", "--", "true"), "--every: has no"),
+        (
+            ("--checkpoint", "s", "--every", "2", "--interval", "1h", "--", "true"),
+            "--every: has no",
+        ),
         (("--checkpoint", "s", "--", "no-such-program"), "no-such-program: no such program"),
         (("--checkpoint", "s", "absent.sub"), "absent.sub: No such file"),
         (("--checkpoint", "s", "--out", "absent", "--", "true"), "absent: no such folder"),

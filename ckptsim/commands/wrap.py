@@ -196,7 +196,7 @@ def submit_file(
             raise SubmitError("--input-files: has no effect: the submit file names them")
         return from_file(target.file, target.text, wrapper_name, values)
     program = target.words[0]
-    if "/" in program:
+    if "/" in program and not program.startswith("/"):  # that is to be where the job runs
         values = {**values, "transfer_input_files": ", ".join([program, *inputs])}
         program = f"./{Path(program).name}"
     words = [plain(word) for word in (program, *target.words[1:])]
