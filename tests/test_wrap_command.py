@@ -8,7 +8,6 @@ from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
 
-
 LOOPING = """\
 #!/usr/bin/env python3
 import os, time

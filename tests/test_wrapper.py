@@ -405,16 +405,17 @@ def test_what_is_written_and_read_is_the_programs(sandbox):
     assert (out, err, started.returncode) == ("to be read\nno end", "err\n", 0)
 
 
-@pytest.mark.parametrize("code", [0, 1, 77, 255])
+@pytest.mark.parametrize("code", [0, 1, 86, 255])
 def test_an_exit_code_is_passed_on(sandbox, code):
     sandbox.carry()
     assert sandbox.run("sh", "-c", f"exit {code}") == (code, "", "")
 
 
-def test_a_programs_own_85_is_not_taken_for_a_checkpoint(sandbox):
+@pytest.mark.parametrize("code", [85, 77])
+def test_a_programs_own_85_is_not_taken_for_a_checkpoint_nor_77_for_leaving(sandbox, code):
     sandbox.carry()
-    assert sandbox.run("sh", "-c", "exit 85")[0] == 86
-    assert "85 is no checkpoint" in sandbox.journal
+    assert sandbox.run("sh", "-c", f"exit {code}")[0] == 86
+    assert f"own exit code {code}" in sandbox.journal
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGINT])
@@ -505,3 +506,33 @@ def test_it_needs_nothing_newer_than_python_3_6():
     found = vermin.detect(WRAPPER.read_text())
     assert found[1] is not None
     assert found[1] <= (3, 6)
+
+
+def test_a_signal_between_two_runs_of_the_program_is_for_the_next(sandbox):
+    """It comes while a command asks whether all is done."""
+    asking = "touch asked; while [ ! -e told ]; do sleep 0.02; done; false"
+    sandbox.carry(way="ends", done={"command": asking}, every=100)
+    writing = "if [ -e count ]; then trap 'exit 9' USR1; sleep 0.5 & wait; exit 1; fi; date > count"
+    with sandbox.start("sh", "-c", writing) as started:
+        while not (sandbox.place / "asked").exists():
+            time.sleep(0.02)
+        started.send_signal(signal.SIGUSR1)
+        time.sleep(0.3)
+        (sandbox.place / "told").touch()
+        started.communicate(timeout=LONG_S)
+    assert started.returncode in (9, -signal.SIGUSR1)
+
+
+def test_output_that_nobody_reads_ends_the_program(sandbox):
+    sandbox.carry(complete={"says": "never"})
+    with sandbox.start("yes") as started:
+        started.stdout.read(10)
+        started.stdout.close()
+        assert started.wait(timeout=LONG_S) == -signal.SIGPIPE
+
+
+def test_a_program_that_is_not_there_is_told_of(sandbox):
+    sandbox.carry()
+    code, _, told = sandbox.run("./absent")
+    assert code == 127
+    assert "wrapper: [Errno 2] No such file or directory: './absent'" in told

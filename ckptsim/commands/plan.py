@@ -18,6 +18,7 @@ from ckptsim.commands.options import (
     scenario_options,
 )
 from ckptsim.commands.plan_answer import Answer
+from ckptsim.commands.plan_apply import Applied, applied, write_applied
 from ckptsim.commands.plan_evidence import doubts, from_logs, learned, redrawn
 from ckptsim.commands.plan_modes import Without, is_without_interval
 from ckptsim.commands.plan_told import told, write_report
@@ -28,7 +29,7 @@ from ckptsim.plan import plan
 from ckptsim.ranges import times
 from ckptsim.scenario import Scenario
 from ckptsim.search import MARGIN
-from ckptsim.terminal import progress
+from ckptsim.terminal import progress, tell
 
 if TYPE_CHECKING:
     from ckptsim.fit import Evidence
@@ -81,6 +82,13 @@ COMPUTED = "of one job the answer is computed"
     metavar="SHARE",
     help="How far costs and times between losses may be off for the robust interval.",
 )
+@click.option(
+    "--apply",
+    "job",
+    type=click.Path(path_type=Path),
+    metavar="JOB.sub",
+    help="Put the answer into a new submit file (and wrapper); the old one stays as it is.",
+)
 @experiment_options
 @report_options
 @scenario_options
@@ -92,6 +100,7 @@ def command(
     aim: str,
     margin: str,
     band: str,
+    job: Path | None,
     as_json: bool,
     out: Path | None,
     no_report: bool,
@@ -110,6 +119,7 @@ def command(
     asked = asked_for(intervals) if intervals else []
     folder = report_folder(scenario.name, out, no_report=no_report, as_json=as_json)
     if scenario.is_pool:
+        refuse_given({"job": "--apply"}, "a submit file is given the answer for one job")
         from ckptsim.commands import plan_pool
 
         goal = aimed_at(aim, scenario)
@@ -117,6 +127,7 @@ def command(
         return
     refuse_given(FLAGS_OF_EXPERIMENTS, COMPUTED)
     answer = answered(scenario, evidence, asked, leases, aim, margin, band)
+    put_in = apply_to(job, answer) if job else None
     with progress("confirming by simulation", shown=not as_json) as bar:
         answer.confirm(bar)
     deliver(
@@ -126,6 +137,16 @@ def command(
         as_json=as_json,
         folder=folder,
     )
+    if put_in:
+        lines = write_applied(put_in)
+        tell([] if as_json else lines)
+
+
+def apply_to(job: Path, answer: Answer | Without) -> Applied:
+    """The submit file with the answer in it, to be written once that has been told."""
+    if isinstance(answer, Without):
+        raise ScenarioError("--apply: has no effect here: there is no interval to choose")
+    return applied(job, answer.scenario, answer.advice.best.interval)
 
 
 def told_of(answer: Answer | Without) -> Iterator[Any]:

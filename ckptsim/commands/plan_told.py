@@ -10,10 +10,9 @@ from ckptsim.commands.plan_evidence import at_worst, drawn_again, from_the_logs
 from ckptsim.commands.plan_modes import MODES_TITLE, confirmed_told, mode_notes, mode_rows
 from ckptsim.doubt import Change
 from ckptsim.exact import Value
-from ckptsim.htcondor.snippet import files
 from ckptsim.objective import Objective
 from ckptsim.plan import Advice
-from ckptsim.report import Report, command_line, settings_table
+from ckptsim.report import Report, settings_table
 from ckptsim.rules import Mode
 from ckptsim.scenario import describe
 from ckptsim.search import Cliff, Range, worth
@@ -28,9 +27,13 @@ RANGES_SHOWN = 5
 INTERVALS_LISTED = 2
 SHOWN = 0.0005  # of useful fraction: what is less does not show
 APPLYING = (
-    "`job.sub` and `checkpointed.py`, beside this page, apply the answer to a program that writes "
-    "its checkpoint when it gets a signal, or that is told its interval: an HTCondor submit file, "
-    "and a wrapper in plain Python that carries the interval and the table by lease age."
+    (
+        "`ckptsim wrap`, with the flags or the scenario of this plan and with what the program's "
+        "checkpoint is, as in `ckptsim wrap … --checkpoint 'state*' -- ./my_program`, writes an "
+        "HTCondor submit file and a wrapper in plain Python that carries the answer, and those for "
+        "other costs."
+    ),
+    "`ckptsim plan … --apply job.sub` puts the answer into a submit file that you have.",
 )
 SLACK_NONE = SECOND // 10
 EVERY = dict.fromkeys(Mode, "Checkpoint every {} of computing.") | {
@@ -369,12 +372,7 @@ def write_report(answer: Answer, folder: Path) -> Path:
     report.table(change_rows(advice))
     report.say("## How sure it is", *sureness(answer))
     if advice.policy and advice.scenario.job.mode == Mode.EXIT_CODE:
-        report.say("## To apply it", APPLYING)
-        restart = advice.search.solver.usual.restart_in_place
-        command = command_line()
-        report.files |= files(
-            advice.best.interval, advice.policy, scenario.name, restart=restart, command=command
-        )
+        report.say("## To apply it", *APPLYING)
     report.say("## The scenario")
     report.table(settings_table(describe(scenario)))
     return report.write()

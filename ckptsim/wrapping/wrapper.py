@@ -66,7 +66,8 @@ SETTINGS = {
 
 CHECKPOINTED = 85  # checkpoint_exit_code in the submit file
 LEAVING = 77  # on_exit_remove in the submit file
-NO_CHECKPOINT = 86  # in the place of the program's own 85, which would be taken for a checkpoint
+CANNOT_RUN = 127  # as a shell says it
+OTHERWISE = 86  # in the place of the program's own 85 or 77, which would be taken for ours
 POLL_S = 0.05
 ASKING_S = 1.0  # between two questions to a command
 LINGERING_S = 5.0  # what the program leaves running has so long to end
@@ -81,11 +82,17 @@ FORWARDED = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signa
 def main(command):
     """One execution of the job: its exit code, or minus the signal it ends by."""
     job = Job(command)
+    job.listen()
     if job.leaves():
         job.say("leaving the slot, for nothing more would be saved on it")
         return LEAVING
     way = {"watch": watch, "ends": ends, "told": told, "steps": steps}[SETTINGS["way"]]
-    return way(job)
+    try:
+        return way(job)
+    except OSError as error:
+        job.say(f"cannot go on: {error}")
+        print(f"wrapper: {error}", file=sys.stderr)
+        return CANNOT_RUN
 
 
 # --- the ways in which programs checkpoint --------------------------------------------------------
@@ -100,7 +107,7 @@ def watch(job):
         if new.is_seen() and job.is_due(new.count) and program.keep(job, new):
             job.say(f"checkpoint {new.count} was due")
             return program.stopped_after_checkpoint(job)
-    return program.ended(new.is_whole() and program.is_evicted and job.keep(new.took_s))
+    return program.ended(new.is_whole() and job.is_evicted and job.keep(new.took_s))
 
 
 def ends(job):
@@ -112,7 +119,7 @@ def ends(job):
         if code not in SETTINGS["codes"] or stamps() == before or is_done(program):
             return program.ended()
         count += 1
-        if program.is_evicted or job.is_due(count):
+        if job.is_evicted or job.is_due(count):
             return program.ended(job.keep(program.wrote_s(before)))
         job.say(f"checkpoint {count} is not due: going on")
         job.continues = True
@@ -122,11 +129,11 @@ def told(job):
     """It saves when told to, and ends; or goes on, and is stopped when that is complete."""
     program, before = Program(job), stamps()
     new, due = Completeness(program), job.seconds_to_run()
-    while program.runs() and program.age() < due and not program.is_evicted:
+    while program.runs() and program.age() < due and not job.is_evicted:
         time.sleep(POLL_S)
-    if not program.runs() and not program.is_evicted:
+    if not program.runs() and not job.is_evicted:
         return program.ended()
-    if not program.is_evicted:
+    if not job.is_evicted:
         job.say(f"told to save after {program.age():.1f} s")
         program.tell(SETTINGS["signal"])
     asked = time.time()
@@ -150,7 +157,7 @@ def steps(job):
             return program.ended()
         job.steps_done += 1
         rest = len(SETTINGS["steps"]) - job.steps_done
-        if rest and (program.is_evicted or job.is_due(job.steps_done)):
+        if rest and (job.is_evicted or job.is_due(job.steps_done)):
             return program.ended(job.keep(0))
     return 0
 
@@ -179,11 +186,11 @@ class Program:
     def __init__(self, job, command=None):
         pattern = SETTINGS["complete"].get("says") or SETTINGS["done"].get("says")
         self.pattern = pattern and re.compile(pattern.encode())
-        self.said, self.is_evicted, self.shows_life, self.job = 0, False, False, job
+        self.said, self.shows_life, self.job = 0, False, job
         self.began = time.time()
         pipe = subprocess.PIPE if pattern else None
         self.process = subprocess.Popen(
-            command or job.command(), stdout=pipe, stderr=pipe, preexec_fn=die_with_parent
+            command or job.command(), stdout=pipe, stderr=pipe, preexec_fn=dying_with(os.getpid())
         )
         self.readers = [
             threading.Thread(target=self.pass_on, args=pair, daemon=True)
@@ -192,27 +199,20 @@ class Program:
         ]
         for reader in self.readers:
             reader.start()
-        for number in FORWARDED:
-            signal.signal(number, lambda number, _: self.process.send_signal(number))
-        signal.signal(signal.SIGTERM, self.evict)
+        job.program = self
+        while job.pending:
+            self.process.send_signal(job.pending.pop(0))
 
     def pass_on(self, pipe, to):
         """Hand on what it writes, byte for byte and at once, and look out for the pattern."""
         line = b""
         while True:
             part = os.read(pipe.fileno(), 1 << 16)
-            if not part:
-                return
-            write_all(to, part)
+            if not part or not is_written(to, part):
+                return pipe.close()  # which ends who writes where nobody reads
             *lines, line = (line + part).split(b"\n")
             self.said += sum(bool(self.pattern.search(each)) for each in lines)
             line = line[-(1 << 16) :]
-
-    def evict(self, *_):
-        """The slot is taken back (SIGTERM): the program is told in the way it knows."""
-        if not self.is_evicted:
-            self.is_evicted = True
-            self.tell(SETTINGS["signal"] if SETTINGS["way"] == "told" else "TERM")
 
     def age(self):
         return time.time() - self.began
@@ -273,9 +273,9 @@ class Program:
         end_all(descendants(os.getpid()), self.job)
         if kept:
             return CHECKPOINTED
-        if code == CHECKPOINTED:
-            self.job.say("the program's exit code 85 is no checkpoint: told as 86")
-            return NO_CHECKPOINT
+        if code in (CHECKPOINTED, LEAVING):
+            self.job.say(f"the program's own exit code {code} is none of ours: told as 86")
+            return OTHERWISE
         self.job.say(f"the program ended with {code}")
         return code
 
@@ -331,6 +331,26 @@ class Job:
         self.steps_done, self.measured = 0, {"cost": [0, 0.0], "restart": [0, 0.0]}
         self.continues = self.put_back() or bool(stamps())
         self.due = self.seconds_to_run()
+        self.program, self.is_evicted, self.pending = None, False, []
+
+    def listen(self):
+        """Signals are for the program, the one that runs or the next."""
+        signal.signal(signal.SIGTERM, self.evict)
+        for number in FORWARDED:
+            signal.signal(number, lambda number, _: self.pass_on(number))
+
+    def evict(self, *_):
+        """The slot is taken back (SIGTERM): the program is told in the way it knows."""
+        if not self.is_evicted:
+            self.is_evicted = True
+            name = SETTINGS["signal"] if SETTINGS["way"] == "told" else "TERM"
+            self.pass_on(signal_named(name))
+
+    def pass_on(self, number):
+        if self.program and self.program.runs():
+            self.program.process.send_signal(number)
+        else:
+            self.pending.append(number)
 
     def command(self):
         """What to run: in its arguments {seconds} is the time until its next checkpoint is due."""
@@ -622,9 +642,14 @@ def remove_newer(manifest):
             os.remove(path)
 
 
-def write_all(to, part):
-    while part:
-        part = part[os.write(to, part) :]
+def is_written(to, part):
+    """Write all of it; False where nobody reads it any more."""
+    try:
+        while part:
+            part = part[os.write(to, part) :]
+    except OSError:
+        return False
+    return True
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -640,8 +665,15 @@ def prctl(*arguments):
         pass
 
 
-def die_with_parent():
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def dying_with(parent):
+    """What a child does first, so that it dies with its parent, however that dies."""
+
+    def prepare():
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return prepare
 
 
 def signal_named(name):

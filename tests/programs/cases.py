@@ -70,7 +70,7 @@ def water(folder):
 
 def passwords(folder):
     """One password, salted anew, for john would remember that it has found one already."""
-    made = ["openssl", "passwd", "-1", "-salt", folder.name[-8:], "asakasy"]
+    made = ["openssl", "passwd", "-1", "-salt", folder.name[-8:], "trebyq"]
     told = subprocess.run(made, check=True, capture_output=True, text=True).stdout
     (folder / "passwords").write_text(f"one:{told}")
     return ["passwords"]
@@ -107,7 +107,7 @@ PROGRAMS = [
     ),
     Program(
         "john",
-        ["john", "--list=formats"],
+        ["sh", "-c", "command -v john"],
         passwords,
         ["john", "--session=work", "--incremental=Lower", "passwords"],
         [
