@@ -51,6 +51,10 @@ GROUPS = {
             "measure:command",
             "Run an executable for a few checkpoints: what write, transfer and restart take.",
         ),
+        "check": Entry(
+            "check:command",
+            "Does a job survive evictions, power failures and torn checkpoints? With proof.",
+        ),
         "pool": Entry("pool:command", "Start, stop and look at a pool of real processes."),
         "submit": Entry("submit:command", "Submit the jobs of an HTCondor submit file."),
         "q": Entry("queue:queue", "What each job is doing, since when, and its checkpoints."),
