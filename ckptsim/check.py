@@ -222,7 +222,8 @@ def starts_over(terms: Terms, reference: Outcome, found: Outcome) -> bool:
     halfway from what was left of the reference to all of it.
     """
     hit = found.hits[-1]
-    later, whole = found.runs[hit.run + 1 :], busy(reference.runs)
+    later = [run for run in found.runs[hit.run + 1 :] if run.sent or not run.status & 127]
+    whole = busy(reference.runs)
     if terms.way in (Way.EVICTION, Way.MANUAL):
         spared = min(whole, busy(found.runs[: hit.run + 1]))
         return spared > SECOND // 2 and busy(later) > whole - spared // 2

@@ -118,12 +118,13 @@ def ends(seen: Observed) -> Finding:
     rule, reference = "ends", seen.reference
     if reference.end == "completed":
         return holds(rule, f"Without faults it {ended(reference)}.", [reference])
-    expected = "expected it to end by itself"
+    told = f"Without faults it {ended(reference)}"
+    if reference.end == "cut short" and STUCK not in reference.why:
+        return not_seen(rule, f"{told}; give it longer with --at-most, or less to do.")
+    expected = "expected it to end by itself."
     if STUCK in reference.why:
         expected = "is its final exit code that of a checkpoint, or does it not use its checkpoint?"
-    return broken(
-        rule, f"Without faults it {ended(reference)}; {expected}", [reference], "observed A7"
-    )
+    return broken(rule, f"{told}; {expected}", [reference], "observed A7")
 
 
 def checkpoint_exit(seen: Observed) -> Finding:
@@ -149,7 +150,8 @@ def checkpoint_exit(seen: Observed) -> Finding:
 def listed_files(seen: Observed) -> Finding:
     """What is listed has to be there at each checkpoint and at the end."""
     rule = "listed-files"
-    held = [each for each in seen.everything if each.end == "held" and not failed(seen, each)]
+    good = (0, seen.terms.status)  # who fails has reason not to have its files
+    held = [each for each in seen.everything if each.end == "held" and each.last_exit in good]
     if not held:
         return holds(rule, "All files in its lists were there at each checkpoint and at the end.")
     why = next((run.failed for run in held[0].runs if run.failed), held[0].why)
@@ -266,9 +268,12 @@ def same_output(seen: Observed) -> Finding:
             f"{listed(seen.unstable)}: differs from run to run without any fault; say what is the "
             "same with --compare 'COMMAND {reference} {found}', or leave it out with --ignore.",
         )
+    if not seen.reference.files:
+        return not_seen(rule, "No file comes home but its standard output.")
     count = len(seen.reference.files)
+    files = f"{count} output {'file is' if count == 1 else 'files are'}"
     how = "by the command given" if seen.compared else "byte for byte"
-    return holds(rule, f"{count} output files are the same {how} in {len(found)} trials.", found)
+    return holds(rule, f"{files} the same {how} in {len(found)} trials.", found)
 
 
 def same_stdout(seen: Observed) -> Finding:
@@ -330,11 +335,11 @@ def survives(rule: str, what: str, faults: Sequence[Fault], *, loudly: bool) -> 
         if not found:
             return not_seen(rule, f"No trial with {what}.")
         failing = [each for each in found if failed(seen, each)]
-        wrong = [each for each in found if each.end != "completed" or each.differing]
-        if loudly:
-            wrong = [each for each in wrong if not failed(seen, each)]
-        else:
-            wrong = [*failing, *wrong]
+        wrong = [
+            each
+            for each in found
+            if (not loudly if failed(seen, each) else each.end != "completed" or each.differing)
+        ]
         if wrong:
             first = wrong[0]
             told = f"differs in {listed(first.differing)}" if first.differing else ended(first)

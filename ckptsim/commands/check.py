@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ckptsim.check_rules import Observed, judged
+from ckptsim.commands.check_job import terms_of
 from ckptsim.commands.check_proof import Place, usual_folder
 from ckptsim.commands.check_told import document, lines
 from ckptsim.commands.check_trials import Asked, checked
@@ -127,6 +128,7 @@ def command(
     else:
         lists = (entries(text or "") for text in (checkpoint_files, input_files))
         subject = from_command(words, checkpoint_exit_code or USUAL_CODE, *lists)
+    terms = terms_of(subject, grace)
     place = Place(out or usual_folder(subject), always=out is not None)
     place.refuse()
     for warning in subject.warnings:
@@ -136,13 +138,13 @@ def command(
         limit = f"at most {show(at_most)}; Ctrl-C ends it and tells what was seen."
         tell([f"Checking {subject.name}, {limit}"])
     patterns = entries(trials or "")
-    asked = Asked(points, at_most, grace, seed, patterns, compare, ignore, parallel)
-    findings: list[Finding] = []
+    asked = Asked(points, at_most, seed, patterns, compare, ignore, parallel)
+    findings: list[Finding] = []  # what the submit file alone tells comes before the trials'
 
     def take(observed: Observed, folders: Path) -> None:
         findings.extend(place.kept(judged(observed), observed, folders))
 
-    found = checked(subject, asked, lambda text: said(text, shown=shown), take)
+    found = checked(subject, terms, asked, lambda text: said(text, shown=shown), take)
     if as_json:
         print_json(document(subject, found, findings, place))
     else:

@@ -107,9 +107,10 @@ def again(finding: Finding, seen: Sequence[Outcome]) -> str:
 
 def command(trials: Sequence[str]) -> str:
     """The command as it was typed, for these trials alone."""
-    name, *words = ["ckptsim", *sys.argv[1:]]
+    words = ["ckptsim", *sys.argv[1:]]
+    end = words.index("--") if "--" in words else len(words)
     only = ["--trials", ",".join(trials)] if trials else []
-    return shlex.join([name, *words[:1], *only, *words[1:]])
+    return shlex.join([*words[:end], *only, *words[end:]])
 
 
 def page(findings: Sequence[Finding]) -> str:

@@ -100,6 +100,7 @@ class TrialRun:
         except Cut as cut:
             end, why = "cut short", str(cut)
         finally:
+            self.take_notes()
             self.end()
         return self.outcome(end, why)
 
@@ -123,8 +124,8 @@ class TrialRun:
 
     def strike(self, point: Point, *, last: bool) -> None:
         """Make the fault, and wait until it has come about."""
-        run, fault = len(self.runs) - 1, self.trial.fault
-        hit = Hit(time.time_ns(), run, self.checkpoints())
+        at, lease, commits = time.time_ns(), self.runs[-1].lease, self.checkpoints()
+        fault = self.trial.fault
         match fault:
             case Fault.EVICTED | Fault.FAST:
                 stopped = self.frozen() if point.at is At.CHANGE else 0
@@ -135,8 +136,10 @@ class TrialRun:
                 self.power_failure()
             case _:
                 self.tampered(last=last)
-        self.hits.append(hit)
-        self.until(lambda: len(self.runs) > run + 1 or bool(self.runs[run].exited))
+        self.until(lambda: self.runs[-1].lease != lease)
+        if self.runs[-1].lease != lease:  # else it ended before
+            met = [number for number, run in enumerate(self.runs) if run.lease == lease]
+            self.hits.append(Hit(at, met[-1], commits))
 
     def frozen(self) -> int:
         """Stop the process where it is, lest it gets any further before the fault; its pid."""
@@ -148,7 +151,8 @@ class TrialRun:
         return 0
 
     def thaw(self, pid: int) -> None:
-        self.until(lambda: self.signalled >= self.runs[-1].started)
+        run = self.runs[-1]  # or it had ended just before
+        self.until(lambda: self.signalled >= run.started or self.runs[-1] != run)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 
@@ -223,13 +227,16 @@ class TrialRun:
                 self.take_change(change)
         else:
             time.sleep(LOOK_S)
-        for note in self.notes_file.new():
-            if note["job"] == f"{self.cluster}.0":
-                self.take_note(note)
+        self.take_notes()
         self.look_at_lingering()
         if time.monotonic() >= self.asked + ASK_S:
             self.look_at_queue()
         self.give_up()
+
+    def take_notes(self) -> None:
+        for note in self.notes_file.new():
+            if note["job"] == f"{self.cluster}.0":
+                self.take_note(note)
 
     def give_up(self) -> None:
         if self.bench.stopping.is_set():

@@ -12,9 +12,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
-from ckptsim.check import REFERENCES, Outcome, Trial, busy, schedule
+from ckptsim.check import REFERENCES, Outcome, Terms, Trial, busy, schedule
 from ckptsim.check_rules import Observed
-from ckptsim.commands.check_job import HOME, pool_file, terms_of
+from ckptsim.commands.check_job import HOME, pool_file
 from ckptsim.commands.check_run import Bench, Stopped, TrialRun
 from ckptsim.commands.measure_job import Subject
 from ckptsim.commands.pool_options import ANSWER_S
@@ -48,7 +48,6 @@ class Asked(NamedTuple):
 
     points: int
     at_most: int
-    grace: int
     seed: int
     trials: Sequence[str]  # patterns of names; empty: all
     compare: str
@@ -68,13 +67,12 @@ class Checked:
     outcomes: list[Outcome] = field(default_factory=list)
 
 
-def checked(subject: Subject, asked: Asked, say: Say, keep: Keep) -> Checked:
+def checked(subject: Subject, terms: Terms, asked: Asked, say: Say, keep: Keep) -> Checked:
     """Run the trials; of Ctrl-C and of the end of its time `Checked` tells.
 
     `keep` is given what was observed while the trials' folders are still there. Raises PoolError.
     """
     found, begun = Checked(), time.monotonic()
-    terms = terms_of(subject, asked.grace)
     with interruptible(), folder() as state:
         settings = pool_file(subject, terms, asked.lanes)
         with pool(state, settings) as notes:

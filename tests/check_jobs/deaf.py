@@ -11,13 +11,13 @@ if os.path.exists("state"):
     with open("state") as file:
         done, total = map(int, file.read().split())
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-for step in range(done + 1, 9):
-    time.sleep(0.12)
+for step in range(done + 1, 5):
+    time.sleep(1.2)
     total += step * step
     with open("state.new", "w") as file:
         file.write(f"{step} {total}")
     os.replace("state.new", "state")
-    if step % 2 == 0 and step < 8:
+    if step % 2 == 0 and step < 4:
         sys.exit(85)
 with open("result", "w") as file:
     file.write(f"{total}\n")

@@ -19,6 +19,6 @@ for step in range(done + 1, 7):
         file.write(f"{step} {total}")
     os.replace("state.new", "state")
     if step % 2 == 0 and step < 6:
-        sys.exit(65)
+        sys.exit(85)
 with open("result", "w") as file:
     file.write(f"{total}\n")
