@@ -131,13 +131,21 @@ def busy(runs: Sequence[Execution]) -> int:
 # --- the trials -----------------------------------------------------------------------------------
 
 
-def schedule(terms: Terms, reference: Outcome, most_points: int) -> list[Trial]:
-    """The trials that a job is put to which behaved so without faults."""
+def schedule(
+    terms: Terms, reference: Outcome, most_points: int, chances: Sequence[float] = ()
+) -> list[Trial]:
+    """The trials that a job is put to which behaved so without faults.
+
+    `chances` are numbers from 0 to 1: each makes a trial with an eviction at that part of its time.
+    """
     if not reference.runs or reference.end != "completed":
         return []
+    moments = at_moments(reference, chances)
     if terms.way in (Way.EVICTION, Way.MANUAL):
-        return by_time(terms, reference, most_points)
-    return by_checkpoint(terms, reference, most_points) if reference.checkpoints else []
+        return [*by_time(terms, reference, most_points), *moments]
+    if not reference.checkpoints:
+        return []
+    return [*by_checkpoint(terms, reference, most_points), *moments]
 
 
 def by_checkpoint(terms: Terms, reference: Outcome, most_points: int) -> list[Trial]:
@@ -202,6 +210,20 @@ def at_changes(fault: Fault, commits: int, count: int, most: int) -> list[Trial]
         Trial(f"change-{number}-of-{count}", fault, (Point(commits, At.CHANGE, number),))
         for number in evenly(count, most)
     ]
+
+
+def at_moments(reference: Outcome, chances: Sequence[float]) -> list[Trial]:
+    """Evictions at those parts of its time, of all executions taken together."""
+    found = []
+    for number, chance in enumerate(chances, start=1):
+        left, commits = int(chance * busy(reference.runs)), 0
+        for run in reference.runs:
+            if left < run.exited - run.started:
+                break
+            left, commits = left - (run.exited - run.started), commits + bool(run.sent)
+        point = Point(commits, At.COMPUTING, left)
+        found.append(Trial(f"moment-{number}", Fault.EVICTED, (point,)))
+    return found
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -29,6 +29,9 @@ from ckptsim.check import (
 )
 from ckptsim.check_rules import Observed, judged
 from ckptsim.cli import main
+from ckptsim.commands.check_job import COPIED, Home, prepared, terms_of
+from ckptsim.commands.check_tamper import Store
+from ckptsim.commands.measure_job import from_file
 from ckptsim.drivers.real.inotify import Change, Did, Watch
 from ckptsim.drivers.real.settings import PoolFileError, settings_of
 from ckptsim.findings import Finding
@@ -97,6 +100,17 @@ PLANTED = {
     "breaks_word.py": (USUAL + ASKED, "ends"),
 }
 """Jobs with a fault: their submit files, and the rule that has to tell of it."""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working folder, and one for temporary ones in which nothing may be left."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.chdir(tmp_path / "here")
+    yield tmp_path / "here"
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 # --- the trials and their judgement ---------------------------------------------------------------
@@ -196,6 +210,16 @@ def test_the_schedule_of_a_job_with_three_checkpoints():
 def test_of_one_checkpoint_there_is_no_older_one():
     one = REFERENCE._replace(runs=tuple(runs(1, 1)), changes=(4, 4))
     assert "older-checkpoint" not in {trial.name for trial in schedule(EXIT, one, 2)}
+
+
+def test_random_moments_are_spread_over_all_its_time():
+    moments = schedule(EXIT, REFERENCE, 0, (0.0, 0.3, 0.5, 0.99))[-4:]
+    points = [trial.points[0] for trial in moments]
+    assert [point.commits for point in points] == [0, 1, 2, 3]
+    in_seconds = [point.number / SECOND for point in points]
+    assert in_seconds == pytest.approx([0, 0.2, 0, 0.96], abs=0.001)
+    (one,) = schedule(EVICTION, REFERENCE._replace(runs=tuple(runs(4))), 0, (0.25,))[-1:]
+    assert one == Trial("moment-1", Fault.EVICTED, (Point(0, At.COMPUTING, SECOND),))
 
 
 def test_a_job_that_does_not_end_or_checkpoint_is_put_to_no_trial():
@@ -399,18 +423,91 @@ def test_folders_below_are_watched_too(tmp_path):
         Watch(str(tmp_path / "gone"))
 
 
+# --- the job of a trial ---------------------------------------------------------------------------
+
+
+def test_a_trial_has_its_own_input_and_output(folder):
+    (folder / "data").mkdir()
+    (folder / "data" / "small").write_text("small")
+    (folder / "data" / "other").write_text("not asked for")
+    (folder / "large").write_bytes(bytes(COPIED + 1))
+    (folder.parent / "above").write_text("above")
+    (folder / "job.sub").write_text(
+        "executable = /bin/true\ntransfer_input_files = data/small, large, ../above\n"
+        "log = job.log\nperiodic_hold = true\nmax_retries = 2\nqueue\n"
+    )
+    subject = from_file(folder / "job.sub")
+    place = prepared(subject, folder.parent / "trial")
+    home = place.home
+    assert {path.name for path in home.rglob("*")} == {"data", "small", "large"}
+    assert (home / "large").readlink() == folder / "large"  # the pool replaces a link, if at all
+    assert place.ad["Iwd"] == str(home)
+    assert place.ad["TransferInput"] == f"data/small, large, {folder.parent / 'above'}"
+    assert "PeriodicHold" not in place.ad
+    assert "OnExitRemove" in place.ad  # a job that is tried again is told by that
+    assert place.ad["UserLog"] == str(folder.parent / "trial" / "log")
+    assert str(subject.ad["Iwd"]) == str(folder)  # it is a copy
+
+
+@pytest.mark.parametrize(
+    ("submit", "way"),
+    [
+        (NO_LIST, Way.EXIT),
+        (CORRECT["by_signal.py"], Way.EXIT),
+        (NO_LIST + ASKED, Way.ASKED),
+        (NO_LIST + ON_EVICT, Way.EXIT),
+        (ON_EVICT, Way.EVICTION),
+        (CORRECT["early.py"], Way.EARLY),
+        ("want_io_proxy = True\n", Way.MANUAL),
+    ],
+)
+def test_how_a_job_checkpoints_is_read_off_its_submit_file(folder, submit, way):
+    (folder / "state").touch()
+    (folder / "job.sub").write_text(f"executable = /bin/true\n{submit}queue\n")
+    terms = terms_of(from_file(folder / "job.sub"), 5 * SECOND)
+    assert (terms.way, terms.on_evict) == (way, ON_EVICT in submit)
+    own = f"{submit}job_max_vacate_time = 1\n"
+    (folder / "job.sub").write_text(f"executable = /bin/true\n{own}queue\n")
+    assert terms_of(from_file(folder / "job.sub"), 5 * SECOND).grace == SECOND
+
+
+# --- what is done to a checkpoint -----------------------------------------------------------------
+
+
+def store(tmp_path, latest="state"):
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    for name, text in {"state": "12345678", "other": "x", "_condor_stdout": "said"}.items():
+        (spool / name).write_text(text)
+    (tmp_path / "home").mkdir()
+    found = Store(EXIT, Home(tmp_path, None), 1)
+    found.latest = latest
+    return found, spool
+
+
+@pytest.mark.parametrize(("fault", "size"), [(Fault.HALF, 4), (Fault.EMPTY, 0), (Fault.GARBAGE, 8)])
+def test_the_file_that_was_written_last_is_torn(tmp_path, fault, size):
+    found, spool = store(tmp_path)
+    found.tamper(fault, spool, last=True)
+    assert (spool / "state").stat().st_size == size
+    assert (spool / "state").read_bytes() != b"12345678"
+    assert (spool / "other").read_text() == "x"
+    assert (spool / "_condor_stdout").read_text() == "said"
+
+
+def test_an_older_checkpoint_is_put_in_place_with_its_output(tmp_path):
+    found, spool = store(tmp_path)
+    found.tamper(Fault.OLDER, spool, last=False)
+    (spool / "state").write_text("later")
+    (spool / "newer").touch()
+    found.tamper(Fault.OLDER, spool, last=True)
+    assert found.contents(spool).keys() == {"state", "other"}
+    assert (spool / "state").read_text() == "12345678"
+    found.tamper(Fault.GONE, spool, last=True)
+    assert list(spool.iterdir()) == []
+
+
 # --- real runs ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """The working folder, and one for temporary ones in which nothing may be left."""
-    (tmp_path / "tmp").mkdir()
-    (tmp_path / "here").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.chdir(tmp_path / "here")
-    yield tmp_path / "here"
-    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def check(*words, timeout_s=300):
@@ -589,7 +686,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "check.md").read_text()
 def test_the_page_names_every_rule_trial_and_field():
     named = set(re.findall(r"`([a-z0-9_-]+)`", PAGE))
     assert set(verdicts()) <= named
-    trials = {each.name for each in schedule(EXIT, REFERENCE, 0)}
+    trials = {each.name for each in schedule(EXIT, REFERENCE, 0, (0.5,))}
     assert trials <= named
     for field in (*Finding._fields, "came_about", "wait_status", "ran_s", "took_s"):
         assert field in named

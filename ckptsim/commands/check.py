@@ -37,6 +37,14 @@ BROKEN = 1
     help="Of the changes of a checkpoint's files, try a fault after so many.",
 )
 @click.option(
+    "--moments",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Try an eviction at so many moments drawn at random.",
+)
+@click.option(
     "--trials", metavar="NAME,...", help="Only these, such as evicted,torn-*.  [default: all]"
 )
 @click.option(
@@ -71,7 +79,12 @@ BROKEN = 1
     help="Trials at a time.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the garbage."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of the moments, and of the garbage in a torn checkpoint.",
 )
 @click.option(
     "--checkpoint-files",
@@ -96,6 +109,7 @@ BROKEN = 1
 def command(
     words: tuple[str, ...],
     points: int,
+    moments: int,
     trials: str | None,
     compare: str,
     ignore: tuple[str, ...],
@@ -138,7 +152,7 @@ def command(
         limit = f"at most {show(at_most)}; Ctrl-C ends it and tells what was seen."
         tell([f"Checking {subject.name}, {limit}"])
     patterns = entries(trials or "")
-    asked = Asked(points, at_most, seed, patterns, compare, ignore, parallel)
+    asked = Asked(points, moments, at_most, seed, patterns, compare, ignore, parallel)
     findings: list[Finding] = []  # what the submit file alone tells comes before the trials'
 
     def take(observed: Observed, folders: Path) -> None:

@@ -100,9 +100,9 @@ def bring_input(ad: Ad, home: Path) -> None:
     for name in wanted:
         if name.startswith("/") or ".." in Path(name).parts:
             continue
-        first = Path(name).parts[0] if Path(name).parts else ""
-        source, target = iwd / first, home / first
-        if first and source.exists() and not target.exists():
+        source, target = iwd / name, home / name
+        if source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
             bring(source, target)
     if "TransferInput" in ad:
         ad["TransferInput"] = ", ".join(
@@ -112,7 +112,9 @@ def bring_input(ad: Ad, home: Path) -> None:
 
 def bring(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif target.exists():
+        pass  # with its folder
     elif source.stat().st_size <= COPIED:
         shutil.copy2(source, target)
     else:

@@ -25,7 +25,7 @@ class Store:
         self.original = place.folder / "original"
         self.older = place.folder / "older"
         if self.is_home:
-            shutil.copytree(place.home, self.original)
+            shutil.copytree(place.home, self.original, symlinks=True)
 
     @property
     def is_home(self) -> bool:
@@ -49,7 +49,7 @@ class Store:
         match fault:
             case Fault.OLDER if not last:
                 if root.exists():
-                    shutil.copytree(root, self.older)
+                    shutil.copytree(root, self.older, symlinks=True)
             case Fault.OLDER:
                 replace(root, self.older)
             case Fault.GONE:
@@ -79,7 +79,7 @@ def replace(root: Path, other: Path | None) -> None:
     for entry in root.iterdir():
         delete(entry)
     if other is not None and other.exists():
-        shutil.copytree(other, root, dirs_exist_ok=True)
+        shutil.copytree(other, root, symlinks=True, dirs_exist_ok=True)
 
 
 def walked(root: Path) -> Iterator[Path]:

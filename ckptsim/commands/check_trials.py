@@ -1,5 +1,6 @@
 """All trials of a job, some at a time, and how their output is compared."""
 
+import random
 import shlex
 import subprocess
 import threading
@@ -47,6 +48,7 @@ class Asked(NamedTuple):
     """What the user wants; times in nanoseconds."""
 
     points: int
+    moments: int
     at_most: int
     seed: int
     trials: Sequence[str]  # patterns of names; empty: all
@@ -107,7 +109,9 @@ class Trials:
 
     def try_faults(self, references: list[Outcome]) -> None:
         reference, asked = references[0], self.asked
-        planned = schedule(self.bench.terms, reference, asked.points)
+        chance = random.Random(asked.seed)  # noqa: S311 (no secret)
+        moments = [chance.random() for _ in range(asked.moments)]
+        planned = schedule(self.bench.terms, reference, asked.points, moments)
         wanted = [
             trial
             for trial in planned
