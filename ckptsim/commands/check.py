@@ -1,5 +1,7 @@
 """`ckptsim check`: does a job survive the life it will have? Found out by trying."""
 
+import shlex
+import shutil
 import time
 from pathlib import Path
 
@@ -24,6 +26,20 @@ Examples:
   ckptsim check job.sub --compare 'numdiff {reference} {found}' --ignore '*.log'
   ckptsim check --checkpoint-files state.ckpt -- ./my_program --steps 100"""
 BROKEN = 1
+FILES = ("reference", "found")
+
+
+def a_comparison(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:
+    """The words of a command that is given both files."""
+    try:
+        words = shlex.split(value or "")
+    except ValueError as mistake:
+        raise click.BadParameter(f"{value}: {mistake}") from None
+    if words and not all(f"{{{name}}}" in (value or "") for name in FILES):
+        raise click.BadParameter(f"{value}: expected {{reference}} and {{found}} in it")
+    if words and shutil.which(words[0]) is None:
+        raise click.BadParameter(f"{words[0]}: no such program")
+    return words
 
 
 @click.command("check", epilog=EXAMPLES)
@@ -49,7 +65,7 @@ BROKEN = 1
 )
 @click.option(
     "--compare",
-    default="",
+    callback=a_comparison,
     metavar="CMD",
     help="Compare output with 'CMD {reference} {found}': exit status 0 means the same.",
 )
@@ -111,7 +127,7 @@ def command(
     points: int,
     moments: int,
     trials: str | None,
-    compare: str,
+    compare: list[str],
     ignore: tuple[str, ...],
     at_most: int,
     grace: int,

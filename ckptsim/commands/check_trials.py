@@ -1,7 +1,6 @@
 """All trials of a job, some at a time, and how their output is compared."""
 
 import random
-import shlex
 import subprocess
 import threading
 import time
@@ -52,7 +51,7 @@ class Asked(NamedTuple):
     at_most: int
     seed: int
     trials: Sequence[str]  # patterns of names; empty: all
-    compare: str
+    compare: Sequence[str]
     ignore: Sequence[str]
     lanes: int
 
@@ -206,7 +205,7 @@ class Trials:
             word.replace("{reference}", str(paths["reference"])).replace(
                 "{found}", str(paths["found"])
             )
-            for word in shlex.split(self.asked.compare)
+            for word in self.asked.compare
         ]
         try:
             ran = subprocess.run(words, capture_output=True, timeout=COMMAND_S, check=False)  # noqa: S603 (the user's)
