@@ -22,7 +22,7 @@ from ckptsim.drivers.real.inotify import Change, Did, Watch
 from ckptsim.drivers.real.processes import Mark, members
 from ckptsim.drivers.real.sandbox import OWN
 from ckptsim.htcondor.jobad import names
-from ckptsim.measure import STDIO, Burst, Execution, executions, is_checkpoint
+from ckptsim.measure import STDIO, Burst, Execution, Telling, is_checkpoint
 from ckptsim.units import SECOND, show
 
 LOOK_S = 0.005
@@ -61,8 +61,8 @@ class TrialRun:
         self.place: Home = prepared(bench.subject, bench.state / "trials" / trial.name)
         self.input = digests(self.place.home)
         self.notes_file = Notes(bench.notes)
-        self.notes: list[dict[str, Any]] = []
-        self.runs: list[Execution] = []
+        self.telling = Telling()
+        self.runs = self.telling.found
         self.pids: list[int] = []  # of the executions
         self.cluster = 0
         self.job: dict[str, Any] = {"status": "idle", "held": None}
@@ -255,8 +255,7 @@ class TrialRun:
 
     def take_note(self, note: dict[str, Any]) -> None:
         note = self.translated(note)
-        self.notes.append(note)
-        self.runs = executions(self.notes)
+        self.telling.take(note)
         match note["did"]:
             case "ordered" if note["order"] == "stage":
                 self.sandbox = note["sandbox"]
