@@ -46,6 +46,7 @@ transfer_output_files = result
 """
 ON_EVICT = "when_to_transfer_output = ON_EXIT_OR_EVICT\n"
 ASKED = '+WantCheckpointSignal = True\n+CheckpointSig = "SIGUSR1"\n'
+STATE_ALONE = "transfer_output_files = state\n"
 NO_LIST = "checkpoint_exit_code = 85\n"
 
 CORRECT = {
@@ -56,8 +57,8 @@ CORRECT = {
     "by_signal.py": "+WantFTOnCheckpoint = True\n+SuccessCheckpointExitBySignal = True\n"
     "+SuccessCheckpointExitSignal = 12\n" + USUAL.partition("\n")[2],
     "steps.sh": USUAL.replace("state", "done"),
-    "no_exit.py": ON_EVICT,
-    "handler.py": ON_EVICT,
+    "no_exit.py": ON_EVICT + STATE_ALONE,
+    "handler.py": ON_EVICT + STATE_ALONE,
     "early.py": "on_exit_remove = ExitCode =!= 77\ntransfer_input_files = state\n"
     "transfer_output_files = state\n",
     "asked.py": USUAL + ASKED,
@@ -79,11 +80,11 @@ PLANTED = {
     "deep.py": (USUAL.replace("= state", "= deep/er/state"), "goes-on"),
     "appends.py": (USUAL.replace("= result", "= state, result") + ON_EVICT, "same-output"),
     "random_state.py": (USUAL, "same-output"),
-    "off_by_one.py": (ON_EVICT, "same-output"),
+    "off_by_one.py": (ON_EVICT + STATE_ALONE, "same-output"),
     "in_memory.py": (ON_EVICT, "same-output"),
     "daemon.py": (USUAL, "leaves-no-process"),
     "deaf.py": (USUAL + "job_max_vacate_time = 1\n", "soft-kill"),
-    "deaf_no_exit.py": (ON_EVICT + "job_max_vacate_time = 1\n", "soft-kill"),
+    "deaf_no_exit.py": (ON_EVICT + STATE_ALONE + "job_max_vacate_time = 1\n", "soft-kill"),
     "stale_parts.py": (NO_LIST, "stale-files"),
     "lock.py": (USUAL.replace("= state", "= state, lock"), "same-exit"),
     "other_exit.py": (USUAL, "same-exit"),

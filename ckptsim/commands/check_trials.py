@@ -37,6 +37,7 @@ SHORTEST_NAME = 4
 """Letters of a name that is looked for in a program: shorter ones are found in any."""
 
 PROGRAM_MOST = 1 << 24
+MISSING = " (did not come home)"
 SHARED = ("/tmp", "/var/tmp", "/dev/shm", str(Path.home()))  # noqa: S108 (only watched)
 
 Say = Callable[[str], None]
@@ -166,7 +167,7 @@ class Trials:
         first = references[0]._replace(outside=tuple(outside))
         others = [each for each in found.outcomes if each.trial not in order]
         unstable = sorted({name for each in references[1:] for name in self.different(first, each)})
-        skipped = set(unstable)
+        skipped = {name.removesuffix(MISSING) for name in unstable}
         compared = [
             each._replace(differing=tuple(self.different(first, each, skipped))) for each in others
         ]
@@ -186,7 +187,7 @@ class Trials:
             return []
         names = {*first.files, *other.files} - (skipped or set())
         return [
-            name
+            name if name in other.files else f"{name}{MISSING}"
             for name in sorted(names)
             if first.files.get(name) != other.files.get(name)
             and not any(fnmatch(name, each) for each in self.asked.ignore)
