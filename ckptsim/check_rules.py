@@ -12,6 +12,7 @@ from statistics import median
 
 from ckptsim.check import EVICTIONS, TORN, Fault, Outcome, Terms, Way, starts_over
 from ckptsim.findings import Finding, Verdict
+from ckptsim.htcondor.leases import counted
 from ckptsim.measure import Begin, Execution, computing
 from ckptsim.units import SECOND, show, show_size
 
@@ -103,7 +104,9 @@ def makes_checkpoints(seen: Observed) -> Finding:
         return not_seen(rule, f"Its checkpoints are not told by an exit: {seen.terms.way}.")
     if reference.checkpoints:
         return holds(
-            rule, f"{reference.checkpoints} checkpoints in a run without faults.", [reference]
+            rule,
+            f"{counted(reference.checkpoints, 'checkpoint')} in a run without faults.",
+            [reference],
         )
     return broken(
         rule,
@@ -198,7 +201,7 @@ def starting(run: Execution, wanted: Sequence[str] | None) -> int:
 def checkpoint_size(seen: Observed) -> Finding:
     rule, sizes = "checkpoint-size", [run.bytes for run in seen.reference.runs if run.sent]
     if len(sizes) < 3:
-        return not_seen(rule, f"{len(sizes)} checkpoints are too few to say.")
+        return not_seen(rule, f"{counted(len(sizes), 'checkpoint')}: too few to say.")
     told = f"From {show_size(sizes[0])} to {show_size(sizes[-1])} in {len(sizes)} checkpoints"
     if sizes == sorted(sizes) and sizes[-1] > GROWTH * sizes[0] and sizes[-1] - sizes[0] > GROWN:
         return costs(rule, f"{told}: later ones take longer to transfer.", [seen.reference])
@@ -260,7 +263,9 @@ def same_output(seen: Observed) -> Finding:
     if wrong:
         names = listed(name for each in wrong for name in each.differing)
         return broken(
-            rule, f"{names}: not as without faults in {len(wrong)} of {len(found)} trials.", wrong
+            rule,
+            f"{names}: not as without faults in {len(wrong)} of {counted(len(found), 'trial')}.",
+            wrong,
         )
     if seen.unstable and not seen.compared:
         return not_seen(
@@ -271,9 +276,9 @@ def same_output(seen: Observed) -> Finding:
     if not seen.reference.files:
         return not_seen(rule, "No file comes home but its standard output.")
     count = len(seen.reference.files)
-    files = f"{count} output {'file is' if count == 1 else 'files are'}"
+    files = f"{counted(count, 'output file')} {'is' if count == 1 else 'are'}"
     how = "by the command given" if seen.compared else "byte for byte"
-    return holds(rule, f"{files} the same {how} in {len(found)} trials.", found)
+    return holds(rule, f"{files} the same {how} in {counted(len(found), 'trial')}.", found)
 
 
 def same_stdout(seen: Observed) -> Finding:
@@ -292,12 +297,13 @@ def same_stdout(seen: Observed) -> Finding:
     if wrong:
         return broken(
             rule,
-            f"It differs from that without faults in {len(wrong)} of {len(found)} trials; what was "
-            "said after the last checkpoint is forgotten and said anew, so it should not.",
+            f"It differs from that without faults in {len(wrong)} of "
+            f"{counted(len(found), 'trial')}; what was said after the last checkpoint is forgotten "
+            "and said anew, so it should not.",
             wrong,
             "observed A5",
         )
-    return holds(rule, f"The same in {len(found)} trials.", found)
+    return holds(rule, f"The same in {counted(len(found), 'trial')}.", found)
 
 
 def goes_on(seen: Observed) -> Finding:
@@ -316,15 +322,17 @@ def goes_on(seen: Observed) -> Finding:
         made = listed(name for each in seen.everything for name in each.unlisted)
         hint = f"; it makes files that are in no list: {made}" if made else ""
         last = over[0]
+        commits = counted(last.hits[-1].commits, "checkpoint")
+        later = counted(len(last.runs) - last.hits[-1].run - 1, "execution")
         return broken(
             rule,
-            f"After a fault with {last.hits[-1].commits} checkpoints committed it did all its work "
-            f"again, in {len(last.runs) - last.hits[-1].run - 1} executions (without faults "
-            f"{len(seen.reference.runs)} in all){hint}; expected it to go on from its checkpoint.",
+            f"After a fault with {commits} committed it did all its work again, in {later} "
+            f"(without faults {len(seen.reference.runs)} in all){hint}; expected it to go on from "
+            "its checkpoint.",
             over,
             "observed A4, B14",
         )
-    return holds(rule, f"It went on from its checkpoint in {len(found)} trials.", found)
+    return holds(rule, f"It went on from its checkpoint in {counted(len(found), 'trial')}.", found)
 
 
 def survives(rule: str, what: str, faults: Sequence[Fault], *, loudly: bool) -> Rule:
@@ -426,7 +434,7 @@ def atomic_write(seen: Observed) -> Finding:
         return broken(
             rule,
             f"Evicted in the midst of a write it {ended(wrong[0])}, and its work is lost or wrong "
-            f"in {len(wrong)} of {len(found)} trials; write to another name and rename.",
+            f"in {len(wrong)} of {counted(len(found), 'trial')}; write to another name and rename.",
             wrong,
             "observed C25",
         )
