@@ -85,7 +85,7 @@ def ended(outcome: Outcome) -> str:
     """How a trial ended, after "it"."""
     words = f" (its last words: {outcome.last_words})" if outcome.last_words else ""
     if outcome.end == "cut short" or (outcome.end == "held" and not outcome.last_exit):
-        return f"was {outcome.end}: {outcome.why}{words}"
+        return f"was {outcome.end}: {outcome.why.rpartition('/scratch/')[2]}{words}"
     code = waitstatus_to_exitcode(outcome.last_exit)
     return f"ended {f'with exit code {code}' if code >= 0 else f'on signal {-code}'}{words}"
 
@@ -158,7 +158,7 @@ def listed_files(seen: Observed) -> Finding:
     if not held:
         return holds(rule, "All files in its lists were there at each checkpoint and at the end.")
     why = next((run.failed for run in held[0].runs if run.failed), held[0].why)
-    why = why.rpartition("/scratch/")[2]
+    why = why.rpartition("/scratch/")[2]  # the file's name in the sandbox
     return broken(
         rule,
         f"A transfer failed and the job is held: {why}; make every listed file before each exit "

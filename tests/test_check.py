@@ -600,7 +600,6 @@ def test_a_planted_fault_is_found(folder, name):
 QUICK = {
     "atomic.py": ("evicted,evicted-fast", None),
     "unlisted.py": ("evicted,after-commit", "goes-on"),
-    "always_85.py": ("evicted", "ends"),
     "daemon.py": ("evicted", "leaves-no-process"),
 }
 """Some jobs with the trials that tell of them."""

@@ -167,14 +167,15 @@ class TrialRun:
         """Hold the job, do something to its checkpoint, and release it."""
         self.holding = True
         self.insist(do="hold")
-        while self.job["status"] not in ("held", *ENDED):
-            self.look()
-            self.look_at_queue()
+        self.until(self.is_held)
         self.store.tamper(self.trial.fault, Path(self.job["spool"]), last=last)
         self.insist(do="release")
-        while self.job["status"] == "held":
-            self.look_at_queue()
+        self.until(lambda: not self.is_held())
         self.holding = False
+
+    def is_held(self) -> bool:
+        self.look_at_queue()
+        return bool(self.job["status"] == "held")
 
     def end(self) -> None:
         """Leave nothing of it in the pool."""
