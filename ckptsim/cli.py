@@ -43,16 +43,22 @@ GROUPS = {
         ),
         "schema": Entry("schema:command", "Print the JSON Schema of scenario files, for editors."),
     },
-    "A pool on this machine": {
-        "run": Entry(
-            "run:command", "Run a submit file's jobs to their end in a pool of their own."
-        ),
+    "An executable": {
         "measure": Entry(
             "measure:command",
             "Run an executable for a few checkpoints: what write, transfer and restart take.",
         ),
+        "check": Entry(
+            "check:command",
+            "Does a job survive evictions, power failures and torn checkpoints? With proof.",
+        ),
         "wrap": Entry(
             "wrap:command", "Make an executable for HTCondor of a program that does not behave."
+        ),
+    },
+    "A pool on this machine": {
+        "run": Entry(
+            "run:command", "Run a submit file's jobs to their end in a pool of their own."
         ),
         "pool": Entry("pool:command", "Start, stop and look at a pool of real processes."),
         "submit": Entry("submit:command", "Submit the jobs of an HTCondor submit file."),

@@ -127,39 +127,53 @@ class Costs(NamedTuple):
 
 
 def executions(notes: Iterable[Mapping[str, Any]]) -> list[Execution]:
-    """The executions of jobs that ran one after another, in their order.
+    """The executions of jobs that ran one after another, in their order: see `Telling`."""
+    telling = Telling()
+    for note in notes:
+        telling.take(note)
+    return telling.found
+
+
+class Telling:
+    """Executions, as one note after another tells of them.
 
     A note has `job`, `lease`, `at` and `did`: ordered (with `order` and `purpose`), staged,
     started, exited, sent or send_failed, as drivers/real/machine.py reports them.
     """
-    found: list[Execution] = []
-    saved: set[str] = set()  # jobs that have a checkpoint
-    asked = ready = brought = 0
-    purpose = ""
-    for note in notes:
-        at = int(note["at"])
+
+    def __init__(self) -> None:
+        self.found: list[Execution] = []
+        self.saved: set[str] = set()  # jobs that have a checkpoint
+        self.asked = self.ready = self.brought = 0
+        self.purpose = ""
+
+    def take(self, note: Mapping[str, Any]) -> None:
+        """The next note."""
+        at, found = int(note["at"]), self.found
         match note["did"]:
             case "ordered" if note["order"] == "stage":
-                asked = at
+                self.asked = at
             case "ordered" if note["order"] == "send":
-                purpose = note["purpose"]
+                self.purpose = note["purpose"]
             case "staged":
-                ready, brought = at, note["bytes"]
+                self.ready, self.brought = at, note["bytes"]
             case "started":
-                begin = begun_from(note, found, saved)
-                staged = (asked, ready, brought)
-                if begin is Begin.IN_PLACE:
-                    staged = (0, found[-1].sent or at, 0)
-                found.append(Execution(note["lease"], begin, *staged, started=at))
+                found.append(self.started(note, at))
             case "exited":
                 marks = tuple((word, when) for word, when in note["marks"])
                 found[-1] = found[-1]._replace(exited=at, status=note["status"], marks=marks)
-            case "sent" if purpose == "checkpoint":
-                saved.add(note["job"])
+            case "sent" if self.purpose == "checkpoint":
+                self.saved.add(note["job"])
                 found[-1] = found[-1]._replace(sent=at, bytes=note["bytes"])
-            case "send_failed" if purpose == "checkpoint":
+            case "send_failed" if self.purpose == "checkpoint":
                 found[-1] = found[-1]._replace(failed=f"{note['path']}: {note['error']}")
-    return found
+
+    def started(self, note: Mapping[str, Any], at: int) -> Execution:
+        begin = begun_from(note, self.found, self.saved)
+        staged = (self.asked, self.ready, self.brought)
+        if begin is Begin.IN_PLACE:
+            staged = (0, self.found[-1].sent or at, 0)
+        return Execution(note["lease"], begin, *staged, started=at)
 
 
 def begun_from(note: Mapping[str, Any], found: Sequence[Execution], saved: set[str]) -> Begin:

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from ckptsim import units
-from ckptsim.commands.measure_job import Subject, from_command, from_file
-from ckptsim.commands.measure_run import Goal, Seen, ended_told, measured
+from ckptsim.commands.measure_job import Subject, from_command, from_file, measurable
+from ckptsim.commands.measure_run import Goal, Seen, measured
 from ckptsim.commands.measure_told import Measured, write_new
+from ckptsim.commands.private_pool import ended_told
 from ckptsim.commands.run import INTERRUPTED
 from ckptsim.commands.run_told import counted
 from ckptsim.errors import CkptsimError, DataError, OutputError, ScenarioError
@@ -128,7 +129,7 @@ def command(
         "--input-files": input_files,
     }
     if is_file(words, [name for name, given in of_program.items() if given is not None]):
-        subject = from_file(Path(words[0]))
+        subject = measurable(from_file(Path(words[0])))
     else:
         code = checkpoint_exit_code or USUAL_CODE
         lists = (entries(text or "") for text in (checkpoint_files, input_files))

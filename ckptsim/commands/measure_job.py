@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ckptsim.drivers.real.settings import machine
+from ckptsim.drivers.real.settings import MachineSettings, machine
 from ckptsim.htcondor import ads
 from ckptsim.htcondor import arguments as syntax
 from ckptsim.htcondor.codes import JobStatus
@@ -54,6 +54,24 @@ class Subject(NamedTuple):
 def from_file(path: Path) -> Subject:
     """The first job of a submit file; raises SubmitError."""
     return subject(path.name, path, "")
+
+
+def measurable(found: Subject) -> Subject:
+    """The job, if its checkpoints are of the kind that is measured; raises SubmitError."""
+    if (
+        "SuccessCheckpointExitCode" not in found.ad
+        and "SuccessCheckpointExitSignal" not in found.ad
+    ):
+        raise SubmitError(
+            f"{found.name}: no `checkpoint_exit_code`, so no exit means a checkpoint; write for "
+            "example checkpoint_exit_code = 85"
+        )
+    if ads.is_true(found.ad, "WantCheckpointSignal"):
+        raise SubmitError(
+            f"{found.name}: +WantCheckpointSignal: it checkpoints when it is told to, which is not "
+            "measured; expected a job that does so by itself"
+        )
+    return found
 
 
 def from_command(
@@ -103,18 +121,7 @@ def subject(name: str, source: Path | str, description: str) -> Subject:
     found = read_all(source, Path.cwd(), CLUSTER, int(time.time()))
     if not found.ads:
         raise SubmitError(f"{name}: queues no job; expected `queue`")
-    ad = found.ads[0]
-    if "SuccessCheckpointExitCode" not in ad and "SuccessCheckpointExitSignal" not in ad:
-        raise SubmitError(
-            f"{name}: no `checkpoint_exit_code`, so no exit means a checkpoint; write for example "
-            "checkpoint_exit_code = 85"
-        )
-    if ads.is_true(ad, "WantCheckpointSignal"):
-        raise SubmitError(
-            f"{name}: +WantCheckpointSignal: it checkpoints when it is told to, which is not "
-            "measured; expected a job that does so by itself"
-        )
-    return Subject(name, ad, len(found.ads), found.warnings, description)
+    return Subject(name, found.ads[0], len(found.ads), found.warnings, description)
 
 
 def made_private(ad: Ad, folder: Path) -> Ad:
@@ -135,8 +142,6 @@ def made_private(ad: Ad, folder: Path) -> Ad:
 
 def pool_file(ad: Ad) -> str:
     """A POOL.toml with one machine that has what the job asks for, and never wants it away."""
-    asked = {name: int(ads.number(ad, f"Request{name}") or 0) for name in ("Cpus", "GPUs")}
-    memory, disk = (int(ads.number(ad, f"Request{name}") or 1) for name in ("Memory", "Disk"))
     usual = machine("local", os.cpu_count() or 1, {})
     return "\n".join(
         [
@@ -144,12 +149,21 @@ def pool_file(ad: Ad) -> str:
             'negotiation = "50ms"',
             "[policy]",
             "CHECK_REACTIVATE_AFTER_CHECKPOINT = false",
-            "[[machines]]",
-            f'name = "{usual.name}"',
-            f"slots = {max(usual.cpus, asked['Cpus'])}",
-            f'memory = "{max(usual.memory_mb, memory)} MiB"',
-            f'disk = "{max(usual.disk_kb, disk)} KiB"',
-            f"gpus = {asked['GPUs']}",
-            "",
+            *machine_lines(ad, usual),
         ]
     )
+
+
+def machine_lines(ad: Ad, usual: MachineSettings) -> list[str]:
+    """A machine for a POOL.toml: the usual one, or as much more as the job asks for."""
+    asked = {name: int(ads.number(ad, f"Request{name}") or 0) for name in ("Cpus", "GPUs")}
+    memory, disk = (int(ads.number(ad, f"Request{name}") or 1) for name in ("Memory", "Disk"))
+    return [
+        "[[machines]]",
+        f'name = "{usual.name}"',
+        f"slots = {max(usual.cpus, asked['Cpus'])}",
+        f'memory = "{max(usual.memory_mb, memory)} MiB"',
+        f'disk = "{max(usual.disk_kb, disk)} KiB"',
+        f"gpus = {asked['GPUs']}",
+        "",
+    ]

@@ -1,11 +1,8 @@
 """What `ckptsim measure` does: let the job run, watch it closely, and take its slot away."""
 
-import json
-import os
-import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,9 +10,9 @@ from typing import Any, NamedTuple
 
 from ckptsim.commands.measure_job import Subject, made_private, pool_file
 from ckptsim.commands.pool_options import ANSWER_S, ENDED
-from ckptsim.commands.run import interruptible, stopped
+from ckptsim.commands.private_pool import Notes, ended_told, folder, last_line, pool
+from ckptsim.commands.run import interruptible
 from ckptsim.commands.run_told import counted
-from ckptsim.drivers.real import launch
 from ckptsim.drivers.real.control import PoolError, ask
 from ckptsim.drivers.real.sandbox_watch import SandboxWatch, has_said
 from ckptsim.measure import Execution, computing, executions
@@ -24,7 +21,6 @@ from ckptsim.units import show
 LOOK_S = 0.005
 LOOKING_MOST = 0.1  # of the time, however many files there are to be looked at
 ASK_S = 0.2
-LAST_LETTERS = 200
 HOME = "home"
 """The folder in the pool's state to which the job's standard files and its log come home."""
 
@@ -68,7 +64,9 @@ def measured(subject: Subject, goal: Goal, say: Say) -> Seen:
     seen = Seen()
     with interruptible():
         try:
-            with folder() as state, pool(state, subject) as notes:
+            with folder() as state, pool(state, pool_file(subject.ad)) as notes:
+                (state / HOME).mkdir()
+                made_private(subject.ad, state / HOME)
                 exercise = Exercise(subject, state, notes, goal, say)
                 try:
                     exercise.run(seen)
@@ -79,42 +77,12 @@ def measured(subject: Subject, goal: Goal, say: Say) -> Seen:
     return seen
 
 
-@contextmanager
-def folder() -> Iterator[Path]:
-    """A folder for the pool's state, which is gone at the end; raises PoolError."""
-    try:
-        made = tempfile.TemporaryDirectory(prefix="ckptsim-", ignore_cleanup_errors=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise PoolError(f"no temporary folder: {reason}; name a place with TMPDIR") from None
-    with made as place:
-        yield Path(place)
-
-
-@contextmanager
-def pool(state: Path, subject: Subject) -> Iterator[Path]:
-    """A pool for the job while this lasts; gives the file with its notes.
-
-    Whatever runs in it is killed at the end.
-    """
-    config, notes, home = (state / name for name in ("measure.toml", "notes", HOME))
-    home.mkdir()
-    config.write_text(pool_file(subject.ad))
-    made_private(subject.ad, home)
-    status = launch.start(state, launch.Recipe(config, owner=os.getpid(), notes=notes))
-    try:
-        yield notes
-    finally:
-        stopped(state, status["pid"])
-
-
 class Exercise:
     """One job in a pool of its own, from its first start to its last restart."""
 
     def __init__(self, subject: Subject, state: Path, notes: Path, goal: Goal, say: Say) -> None:
         self.subject, self.state, self.goal, self.say = subject, state, goal, say
-        self.notes_file, self.read = notes, 0
-        self.notes: list[dict[str, Any]] = []
+        self.notes = Notes(notes)
         self.runs: list[Execution] = []
         self.watch = SandboxWatch()
         self.sandbox = ""
@@ -212,17 +180,9 @@ class Exercise:
             self.asked = time.monotonic()
 
     def read_notes(self) -> None:
-        with suppress(FileNotFoundError), self.notes_file.open("rb") as file:
-            file.seek(self.read)
-            lines = file.read().splitlines(keepends=True)
-            whole = [line for line in lines if line.endswith(b"\n")]
-            if not whole:
-                return
-            self.read += sum(map(len, whole))
-            self.notes += map(json.loads, whole)
-            self.runs = executions(self.notes)
-            places = (note["sandbox"] for note in reversed(self.notes) if note.get("sandbox"))
-            self.sandbox = next(places, "")
+        if self.notes.new():
+            self.runs = executions(self.notes.all)
+            self.sandbox = self.notes.sandbox
 
     def checkpoints(self) -> int:
         return sum(bool(run.sent) for run in self.runs)
@@ -264,13 +224,3 @@ class Exercise:
             seen.held = str(self.job["held"]["reason"])
         elif self.job and self.job["status"] == "completed":
             seen.status = self.job["exit"]
-
-
-def ended_told(status: int) -> str:
-    """A raw wait status, after "ended"."""
-    code = os.waitstatus_to_exitcode(status)
-    return f"with exit code {code}" if code >= 0 else f"on signal {-code}"
-
-
-def last_line(text: str) -> str:
-    return text.splitlines()[-1][:LAST_LETTERS] if text else ""

@@ -84,7 +84,7 @@ def read(path: Path) -> Settings:
 
 def settings_of(given: Mapping[str, Any]) -> Settings:
     """The settings that a POOL.toml's tables ask for."""
-    only("", given, ("milliseconds", "intervals", "policy", "machines"))
+    only("", given, ("milliseconds", "delays", "intervals", "policy", "machines"))
     intervals = table("intervals", given)
     only("intervals", intervals, (*INTERVALS, "detection"))
     common = {**POLICY, **policy_of("policy", table("policy", given))}
@@ -103,6 +103,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
         update_s=interval("update", intervals, INTERVALS["update"]),
         detection_s=interval("detection", intervals, DETECTION_S),
         milliseconds=yes("milliseconds", given.get("milliseconds", False)),
+        delays=yes("delays", given.get("delays", True)),
     )
 
 

@@ -1,0 +1,21 @@
+#!/usr/bin/env -S python3 -IS
+"""Planted: a result that is appended to and saved at an eviction comes twice."""
+
+import os
+import sys
+import time
+
+done, total = 0, 0
+if os.path.exists("state"):
+    with open("state") as file:
+        done, total = map(int, file.read().split())
+for step in range(done + 1, 9):
+    with open("result", "a") as file:
+        file.write(f"{step}\n")
+    time.sleep(0.12)
+    total += step * step
+    with open("state.new", "w") as file:
+        file.write(f"{step} {total}")
+    os.replace("state.new", "state")
+    if step % 2 == 0 and step < 8:
+        sys.exit(85)

@@ -1,0 +1,21 @@
+#!/usr/bin/env -S python3 -IS
+"""As it should be: ends on SIGUSR2 after a checkpoint."""
+
+import os
+import signal
+import time
+
+done, total = 0, 0
+if os.path.exists("state"):
+    with open("state") as file:
+        done, total = map(int, file.read().split())
+for step in range(done + 1, 9):
+    time.sleep(0.12)
+    total += step * step
+    with open("state.new", "w") as file:
+        file.write(f"{step} {total}")
+    os.replace("state.new", "state")
+    if step % 2 == 0 and step < 8:
+        os.kill(os.getpid(), signal.SIGUSR2)
+with open("result", "w") as file:
+    file.write(f"{total}\n")

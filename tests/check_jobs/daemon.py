@@ -1,0 +1,23 @@
+#!/usr/bin/env -S python3 -IS
+"""Planted: it leaves a process behind."""
+
+import os
+import subprocess
+import sys
+import time
+
+done, total = 0, 0
+if os.path.exists("state"):
+    with open("state") as file:
+        done, total = map(int, file.read().split())
+subprocess.Popen(["sleep", "30"], start_new_session=True)
+for step in range(done + 1, 9):
+    time.sleep(0.12)
+    total += step * step
+    with open("state.new", "w") as file:
+        file.write(f"{step} {total}")
+    os.replace("state.new", "state")
+    if step % 2 == 0 and step < 8:
+        sys.exit(85)
+with open("result", "w") as file:
+    file.write(f"{total}\n")

@@ -1,0 +1,27 @@
+#!/usr/bin/env -S python3 -IS
+"""Planted: each second exit with the checkpoint code has no new checkpoint."""
+
+import os
+import sys
+import time
+
+done, total = 0, 0
+if os.path.exists("state"):
+    with open("state") as file:
+        done, total = map(int, file.read().split())
+starts = int(open("starts").read()) if os.path.exists("starts") else 0
+with open("starts", "w") as file:
+    file.write(str(starts + 1))
+if starts % 2:
+    time.sleep(0.1)
+    sys.exit(85)
+for step in range(done + 1, 9):
+    time.sleep(0.12)
+    total += step * step
+    with open("state.new", "w") as file:
+        file.write(f"{step} {total}")
+    os.replace("state.new", "state")
+    if step % 2 == 0 and step < 8:
+        sys.exit(85)
+with open("result", "w") as file:
+    file.write(f"{total}\n")
