@@ -84,8 +84,6 @@ def test_plan_for_people_ends_with_the_report(tmp_path):
     assert "against 18.6 % with your present 1 h" in done.stdout
     folder = tmp_path / "reports" / "scenario"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpointed.py",
-        "job.sub",
         "plan-badput.csv",
         "plan-badput.png",
         "plan-curve.csv",

@@ -45,7 +45,8 @@ def tried(program, pool, where):
     reference.mkdir()
     program.prepare(reference)
     with (reference / "out").open("wb") as out:
-        subprocess.run(program.command, cwd=reference, stdout=out, check=True)
+        while not is_finished(program, reference):
+            subprocess.run(program.command, cwd=reference, stdout=out, check=True)
     folder = pool.folder(f"{program.name}-1")
     sub = wrapped(program, folder)
     began = time.monotonic()
@@ -63,6 +64,13 @@ def tried(program, pool, where):
     return [program.name, str(count), str(kept), str(starts), told, f"{took:.0f} s"]
 
 
+def is_finished(program, folder):
+    """Has it left all of its results that are files?"""
+    names = [name for name in program.results if not name.startswith("out:")]
+    there = all((folder / name).exists() for name in names)
+    return there if names else (folder / "out").stat().st_size > 0
+
+
 def is_there(command):
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -73,7 +81,9 @@ def is_there(command):
 def wrapped(program, folder):
     inputs = program.prepare(folder)
     words = ["wrap", *program.wrapping, "--name", program.name, "--input-files", ",".join(inputs)]
-    subprocess.run([*CKPTSIM, *words, "--", *program.command], cwd=folder, check=True)
+    if "--commands" not in words:
+        words += ["--", *program.command]
+    subprocess.run([*CKPTSIM, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return folder / f"{program.name}.wrapped.sub"
 
 

@@ -42,6 +42,8 @@ water
 [ molecules ]
 """
 PYTHON = os.environ.get("PROGRAMS_PYTHON", sys.executable)  # one that has xgboost
+WAYS = Path(__file__).with_name("ways.py")
+PLAIN = "/usr/bin/python3"  # where the job runs
 BOOSTING = Path(__file__).with_name("boosting.py")
 
 
@@ -81,6 +83,19 @@ def boosting(folder):
     return ["boosting.py"]
 
 
+def ways(folder):
+    shutil.copy(WAYS, folder / "ways.py")
+    return ["ways.py"]
+
+
+def steps(folder):
+    """Each step adds its own line to what the one before has left."""
+    ways(folder)
+    lines = [f"{PLAIN} ways.py 8 none; tail -1 result >> lines" for _ in range(25)]
+    (folder / "steps.txt").write_text("".join(f"sh -c '{line}'\n" for line in lines))
+    return ["ways.py"]
+
+
 GROMACS = "gmx mdrun -s md.tpr -deffnm md -reprod -nt 1 -cpt 0.02 -cpi md.cpt"
 
 PROGRAMS = [
@@ -116,5 +131,41 @@ PROGRAMS = [
         ],
         [r"out:\(one\)"],
         2.5,
+    ),
+    Program(
+        "watch",
+        [PLAIN, "--version"],
+        ways,
+        [PLAIN, "ways.py", "200", "goes on"],
+        ["--checkpoint", "count", "--complete", "says=^saved"],
+        ["result"],
+        1.5,
+    ),
+    Program(
+        "ends",
+        [PLAIN, "--version"],
+        ways,
+        [PLAIN, "ways.py", "200", "ends"],
+        ["--checkpoint", "count", "--done", "file=result"],
+        ["result"],
+        1.5,
+    ),
+    Program(
+        "told",
+        [PLAIN, "--version"],
+        ways,
+        [PLAIN, "ways.py", "200", "told"],
+        ["--checkpoint", "count", "--save-on", "USR1", "--interval", "1s"],
+        ["result"],
+        1.5,
+    ),
+    Program(
+        "steps",
+        [PLAIN, "--version"],
+        steps,
+        ["sh", "steps.txt"],
+        ["--commands", "steps.txt"],
+        ["lines"],
+        1.5,
     ),
 ]
