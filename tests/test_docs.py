@@ -1,0 +1,65 @@
+"""The docs site builds without a warning, and what is made for it is what the program has."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+pytest.importorskip("sphinx")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site; a link that leads nowhere inside it is a warning, and so an error."""
+    out = tmp_path_factory.mktemp("site")
+    words = ["-q", "-W", "--keep-going", "-b", "html", str(TOP / "docs"), str(out / "html")]
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *words],
+        cwd=out,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return out / "html"
+
+
+def page(site, name):
+    return (site / f"{name}.html").read_text()
+
+
+def test_every_key_of_the_schema_is_on_the_page_of_keys(site):
+    done = subprocess.run(
+        [sys.executable, "-m", "ckptsim", "schema"], capture_output=True, text=True, check=True
+    )
+    schema = json.loads(done.stdout)
+    tables = [schema, *schema["$defs"].values()]
+    shown = page(site, "reference/keys")
+    named = set(re.findall(r'<span class="pre">([a-z_]+)</span>', shown))
+    assert {key for table in tables for key in table["properties"]} <= named
+
+
+def test_nothing_is_fetched_when_a_page_is_read(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 15
+    for each in pages:
+        text = each.read_text()
+        fetched = re.findall(r'<(?:script|img|iframe)[^>]*\ssrc="([^"]*)"', text)
+        fetched += re.findall(r'<link[^>]*rel="stylesheet"[^>]*href="([^"]*)"', text)
+        assert not [at for at in fetched if re.match(r"(https?:)?//", at)], each
+
+
+def test_formulas_are_drawn(site):
+    text = page(site, "explanation/mathematics")
+    assert text.count('<svg class="formula"') > 20
+    assert "$$" not in text
+
+
+def test_every_picture_has_words_for_those_who_cannot_see_it(site):
+    for each in site.rglob("*.html"):
+        for image in re.findall(r"<img [^>]*>", each.read_text()):
+            assert re.search(r'alt="[^"]{10,}"', image), (each, image)
