@@ -13,7 +13,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent / "_ex
 
 project = "ckptsim"
 author = "the ckptsim authors"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "mathtext", "made"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "mathtext", "made", "reach"]
 exclude_patterns = ["_build", "_ext"]
 
 html_theme = "furo"
@@ -22,6 +22,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 
 # Headings are link targets, `page.md#a-heading`, as they are where the Markdown is read.

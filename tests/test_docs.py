@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ckptsim.cli import COMMANDS
+from ckptsim.lawtext import law
+
 TOP = Path(__file__).parents[1]
 pytest.importorskip("sphinx")
 
@@ -41,6 +44,29 @@ def test_every_key_of_the_schema_is_on_the_page_of_keys(site):
     shown = page(site, "reference/keys")
     named = set(re.findall(r'<span class="pre">([a-z_]+)</span>', shown))
     assert {key for table in tables for key in table["properties"]} <= named
+
+
+def test_every_law_in_the_glossary_is_one():
+    laws = (TOP / "docs/reference/glossary.md").read_text().partition("## Laws")[2]
+    written = [each for each in re.findall(r"`([^`]+)`", laws) if not each.endswith("=")]
+    readable = [each for each in written if "FILE.csv" not in each]
+    assert len(readable) == len(written) - 1 >= 10
+    for each in readable:
+        assert law(each, "hazard", TOP).mean > 0
+
+
+def test_the_speeds_on_the_pages_are_those_recorded(site):
+    shown = page(site, "explanation/compared") + page(site, "howto/administrator")
+    bench = (TOP / "reports/bench.md").read_text()
+    recorded = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", bench, re.MULTILINE))
+    for name in ("compiled / C", "exact curve of S1, 350 intervals", "events read"):
+        assert f"<p>{recorded[name]}</p>" in shown
+
+
+def test_commands_are_shown_with_their_help(site):
+    shown = page(site, "reference/cli")
+    for name in (*COMMANDS, "pool start"):
+        assert f"Usage: ckptsim {name} " in shown
 
 
 def test_nothing_is_fetched_when_a_page_is_read(site):

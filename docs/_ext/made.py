@@ -19,9 +19,10 @@ from sphinx.application import Sphinx
 import ckptsim
 from ckptsim.cli import GROUPS, cli
 
+BENCH = Path(__file__).parents[2] / "reports" / "bench.md"
 PROFILES = Path(ckptsim.__file__).parent / "profiles"
 TOP_KEYS = "At the top of the file"
-WIDTH = 100
+WIDTH = 92
 MADE_LINE = re.compile(r"^% made: (\w+)$", re.MULTILINE)
 
 
@@ -120,7 +121,57 @@ def documented(name: str) -> str:
     return f"## `{name}`\n\n```{{eval-rst}}\n.. {kind}:: ckptsim.{name}\n   {members}```"
 
 
-MADE = {"keys": keys, "commands": commands, "profiles": profiles, "interface": interface}
+def speed_of_answers() -> str:
+    return recorded(
+        "exact value of an interval, constant costs",
+        "exact curve of S1, 350 intervals",
+        "best fixed interval of S1 over the reals",
+        "whole `plan` of S1, constant costs",
+        "whole `plan` of S1, random checkpoint cost",
+    )
+
+
+def speed_of_simulations() -> str:
+    return recorded(
+        "S1, SimPy driver",
+        "S1, minimal SimPy model",
+        "S1, compiled driver",
+        "S1, C program, `gcc -O3`",
+        "compiled / minimal SimPy model",
+        "compiled / C",
+        "S1 makespan, SimPy driver (99 %)",
+        "S1 makespan, minimal SimPy model (99 %)",
+        "S1 makespan, exact",
+    )
+
+
+def speed_of_logs() -> str:
+    return recorded(
+        "events read",
+        "1,000,090 events audited, the whole command",
+        "its memory at most",
+        last=True,
+    )
+
+
+def recorded(*names: str, last: bool = False) -> str:
+    """Rows of reports/bench.md, which `make bench` remakes; `last` of those of the same name."""
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", BENCH.read_text(), re.MULTILINE)
+    found = dict(rows if last else reversed(rows))
+    return "\n".join(
+        ["| what | |", "|---|---|", *(f"| {name} | {found[name]} |" for name in names)]
+    )
+
+
+MADE = {
+    "keys": keys,
+    "commands": commands,
+    "profiles": profiles,
+    "interface": interface,
+    "speed_of_answers": speed_of_answers,
+    "speed_of_simulations": speed_of_simulations,
+    "speed_of_logs": speed_of_logs,
+}
 
 
 def fill(_app: Sphinx, _page: str, source: list[str]) -> None:
