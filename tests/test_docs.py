@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,25 @@ def test_every_picture_has_words_for_those_who_cannot_see_it(site):
     for each in site.rglob("*.html"):
         for image in re.findall(r"<img [^>]*>", each.read_text()):
             assert re.search(r'alt="[^"]{10,}"', image), (each, image)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+def test_pages_are_read_in_a_browser_without_network_error_or_overflow(site, width, scheme):
+    sync = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if not chromium:
+        pytest.skip("there is no chromium")
+    with sync.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+        )
+        reader, wrong = context.new_page(), []
+        reader.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        reader.on("request", lambda to: wrong.append(to.url) if to.url[:4] == "http" else None)
+        for each in sorted(site.rglob("*.html")):
+            reader.goto(each.as_uri())
+            wide = reader.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert (wide <= 0, wrong) == (True, []), each
+        browser.close()
