@@ -25,8 +25,11 @@ PAGES = [
     TOP / "README.md",
     *(page for page in sorted((TOP / "docs").rglob("*.md")) if "_build" not in page.parts),
 ]
-# In a ```console block and not run here: these print times that are measured anew each time.
-MEASURED = {"ckptsim measure": "tests/test_measure.py"}
+# Commands in ```console blocks whose times are measured anew each time; the tests that run them.
+ELSEWHERE = {
+    "docs/measure.md": ("ckptsim measure ", "tests/test_measure.py"),
+    "docs/check.md": ("ckptsim check ", "tests/test_check.py"),
+}
 SLOW = {"ckptsim plan scenarios/shared-link.toml --no-report"}  # 20 s
 BLOCK = re.DOTALL | re.MULTILINE
 RUN_ELSEWHERE = {"docs/python.md": "tests/test_api.py"}  # pages whose ```python blocks are
@@ -46,15 +49,15 @@ def commands_of(page):
         yield from ((command, said) for command, said in found)
 
 
-def is_measured(command):
-    return any(command.startswith(each) for each in MEASURED)
+def is_run_elsewhere(page, command):
+    return command.startswith(ELSEWHERE[page][0]) if page in ELSEWHERE else False
 
 
 ALL = [(name_of(page), *each) for page in PAGES for each in commands_of(page)]
 COMMANDS = {  # each is run once, whatever pages show it
-    command: [(page, said) for page, shown, said in ALL if shown == command]
-    for _, command, _ in ALL
-    if not is_measured(command)
+    command: [(other, said) for other, shown, said in ALL if shown == command]
+    for page, command, _ in ALL
+    if not is_run_elsewhere(page, command)
 }
 
 
@@ -81,8 +84,12 @@ def folder(tmp_path):
 def test_the_pages_have_commands():
     assert sum(page == "README.md" for page, *_ in ALL) >= 5
     assert sum(page != "README.md" for page, *_ in ALL) >= 20
-    assert {each for each in MEASURED for _, command, _ in ALL if command.startswith(each)}
     assert set(COMMANDS) >= SLOW
+
+
+@pytest.mark.parametrize("page", sorted({page for page, *_ in ALL} & set(ELSEWHERE)))
+def test_what_is_not_run_here_is_run_elsewhere(page):
+    assert page.removeprefix("docs/") in (TOP / ELSEWHERE[page][1]).read_text()
 
 
 def test_what_stands_in_a_console_block_is_a_command_of_ours():
