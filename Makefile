@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: plan test lint types bench bench-pool reports dist lock clean check-long
+.PHONY: plan test lint types bench bench-pool reports docs linkcheck dist lock clean check-long
 plan: .venv/ready  ## the main job: an interval from 1,442 lifetimes of real machines
 	$(BIN)/ckptsim plan scenarios/gcp-preemptible.toml
 
@@ -28,6 +28,12 @@ bench-pool: .venv/ready  ## what a pool of real processes costs; writes reports/
 reports: .venv/ready  ## remakes reports/ from scenarios/
 	$(BIN)/python scenarios/make_reports.py
 
+docs: .venv/ready  ## the docs site, to docs/_build/html/index.html; a warning is an error
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+linkcheck: .venv/ready  ## every link out of the docs (needs the network)
+	$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/linkcheck
+
 dist: .venv/ready
 	$(BIN)/python -m build --no-isolation --outdir dist
 
@@ -42,4 +48,4 @@ lock: .venv/ready  ## after changing a dependency in pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
