@@ -31,23 +31,22 @@ def main():
         where = Path(place)
         pool = HTCondor(asked.htcondor, "programs") if asked.htcondor else Ours(where / "pool")
         with pool.running():
-            rows = [tried(program, pool, where) for program in wanted]
+            rows = [tried(program, pool) for program in wanted]
     for row in (HEAD, ["---"] * len(HEAD), *rows):
         print(f"| {' | '.join(row)} |")
     return int(not all(row[4] in ("the same", "not there") for row in rows))
 
 
-def tried(program, pool, where):
+def tried(program, pool):
     """One program, without faults and then through evictions; a row of the table."""
-    if not is_there(program.needs):
+    reference, folder = (pool.folder(f"{program.name}-{n}") for n in range(2))
+    if not is_there([*pool.prefix(reference), *program.needs]):
         return [program.name, "", "", "", "not there", ""]
-    reference = where / f"{program.name}-0"
-    reference.mkdir()
     program.prepare(reference)
+    command = [*pool.prefix(reference), *program.command]
     with (reference / "out").open("wb") as out:
         while not is_finished(program, reference):
-            subprocess.run(program.command, cwd=reference, stdout=out, check=True)
-    folder = pool.folder(f"{program.name}-1")
+            subprocess.run(command, stdout=out, stderr=subprocess.DEVNULL, check=True)
     sub = wrapped(program, folder)
     began = time.monotonic()
     log, chance = folder / f"{program.name}.wrapped.log", random.Random(SEED)

@@ -122,9 +122,9 @@ PROGRAMS = [
     ),
     Program(
         "john",
-        ["sh", "-c", "command -v john"],
+        ["sh", "-c", "test -x /usr/sbin/john"],
         passwords,
-        ["john", "--session=work", "--incremental=Lower", "passwords"],
+        ["/usr/sbin/john", "--session=work", "--incremental=Lower", "passwords"],
         [
             *("--checkpoint", "work.rec", "--save-on", "TERM", "--interval", "1.5s"),
             *("--code", "1", "--continue-with", "--restore=work"),

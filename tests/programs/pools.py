@@ -43,6 +43,10 @@ class Ours:
         (self.place / name).mkdir(parents=True)
         return self.place / name
 
+    def prefix(self, folder):
+        """What to put before a command so that it runs there where jobs do, without the pool."""
+        return ["env", f"--chdir={folder}"]
+
     def submit(self, submit_file):
         """Submit one job; its number."""
         told = self.ask("submit", submit_file.name, cwd=submit_file.parent)
@@ -78,6 +82,12 @@ class HTCondor:
         inside = self.home / name
         (self.root / inside.relative_to("/")).mkdir(parents=True)
         return self.root / inside.relative_to("/")
+
+    def prefix(self, folder):
+        inside = Path("/") / folder.relative_to(self.root)
+        self.run("root", "chown", "-R", "tester:tester", str(inside))
+        who = ["chroot", "--userspec=tester:tester", str(self.root), *ENVIRONMENT]
+        return [*who, "env", f"--chdir={inside}"]
 
     def submit(self, submit_file):
         inside = Path("/") / submit_file.parent.relative_to(self.root)
