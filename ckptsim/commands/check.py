@@ -17,6 +17,7 @@ from ckptsim.commands.measure_job import from_command, from_file
 from ckptsim.commands.run import INTERRUPTED
 from ckptsim.findings import Finding, Verdict
 from ckptsim.htcondor.jobad import entries
+from ckptsim.htcondor.lint import Conditions, lint
 from ckptsim.terminal import print_json, tell
 from ckptsim.units import show
 
@@ -27,6 +28,13 @@ Examples:
   ckptsim check --checkpoint-files state.ckpt -- ./my_program --steps 100"""
 BROKEN = 1
 FILES = ("reference", "found")
+
+
+def a_time_or_none(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> int | None:
+    """A time longer than 0, in nanoseconds, if one is given."""
+    return None if value is None else a_time(context, parameter, value)
 
 
 def a_comparison(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:
@@ -114,6 +122,15 @@ def a_comparison(_: click.Context, __: click.Parameter, value: str | None) -> li
     help=f"Of a program: the code it exits with after a checkpoint.  [default: {USUAL_CODE}]",
 )
 @click.option("--input-files", metavar="FILE,...", help="Of a program: the files that it reads.")
+@click.option(
+    "--interval",
+    callback=a_time_or_none,
+    metavar="TIME",
+    help="Of the real job: its computing between two checkpoints, against limits in its file.",
+)
+@click.option(
+    "--limit", callback=a_time_or_none, metavar="TIME", help="Of real slots: their runtime limit."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print only what does not hold.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, times in seconds.")
 @click.option(
@@ -136,6 +153,8 @@ def command(
     checkpoint_files: str | None,
     checkpoint_exit_code: int | None,
     input_files: str | None,
+    interval: int | None,
+    limit: int | None,
     quiet: bool,
     as_json: bool,
     out: Path | None,
@@ -165,16 +184,19 @@ def command(
         click.echo(f"ckptsim: {warning}", err=True)
     shown = not (as_json or quiet)
     if shown:
-        limit = f"at most {show(at_most)}; Ctrl-C ends it and tells what was seen."
-        tell([f"Checking {subject.name}, {limit}"])
+        until = f"at most {show(at_most)}; Ctrl-C ends it and tells what was seen."
+        tell([f"Checking {subject.name}, {until}"])
     patterns = entries(trials or "")
     asked = Asked(points, moments, at_most, seed, patterns, compare, ignore, parallel)
-    findings: list[Finding] = []  # what the submit file alone tells comes before the trials'
+    findings: list[Finding] = []
 
     def take(observed: Observed, folders: Path) -> None:
         findings.extend(place.kept(judged(observed), observed, folders))
 
     found = checked(subject, terms, asked, lambda text: said(text, shown=shown), take)
+    sizes = [run.bytes for outcome in found.outcomes for run in outcome.runs if run.sent]
+    known = Conditions(limit=limit, interval=interval, checkpoint_bytes=max(sizes, default=None))
+    findings[:0] = lint(subject.description or Path(words[0]), known)
     if as_json:
         print_json(document(subject, found, findings, place))
     else:

@@ -24,6 +24,7 @@ from ckptsim.commands.run_told import counted
 from ckptsim.drivers.real.control import ask
 from ckptsim.drivers.real.inotify import Watch
 from ckptsim.errors import DataError
+from ckptsim.measure import is_checkpoint
 from ckptsim.units import SECOND, show
 
 ROOM_S = 20.0
@@ -190,9 +191,15 @@ class Trials:
             name if name in other.files else f"{name}{MISSING}"
             for name in sorted(names)
             if first.files.get(name) != other.files.get(name)
+            and not self.stays_away(name, other)
             and not any(fnmatch(name, each) for each in self.asked.ignore)
             and not (self.asked.compare and self.says_the_same(name, first.trial, other.trial))
         ]
+
+    def stays_away(self, name: str, other: Outcome) -> bool:
+        """A listed checkpoint that the last execution did not change need not come home."""
+        wanted = self.bench.terms.wanted
+        return name not in other.files and wanted is not None and is_checkpoint(name, wanted)
 
     def says_the_same(self, name: str, first: Trial, other: Trial) -> bool:
         """Does the user's command, given both files, end with 0? Raises DataError."""

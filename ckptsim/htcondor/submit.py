@@ -24,7 +24,7 @@ from ckptsim.htcondor.jobad import (
     remaps,
     requirements,
 )
-from ckptsim.htcondor.submitfile import SubmitError, SubmitFile, bindings
+from ckptsim.htcondor.submitfile import SubmitError, SubmitFile, bindings, read_text
 
 __all__ = ["Ad", "Submission", "argv", "environment", "names", "read", "read_all", "remaps"]
 __all__ += ["SubmitError", "requirements"]
@@ -60,23 +60,12 @@ def read(source: Path | str, folder: Path, cluster: int, submitted_at: int) -> l
 
 def read_all(source: Path | str, folder: Path, cluster: int, submitted_at: int) -> Submission:
     """Read a submit file as `read` does, and warn of lines that look misspelt or have no effect."""
-    text, name = _text(source)
+    text, name = read_text(source)
     bindings()
     file = SubmitFile(text, name, folder.resolve())
     _check_commands(file)
     ads = [_Job(file).ad(cluster, proc, submitted_at) for proc in file.jobs(cluster, submitted_at)]
     return Submission(ads, [*_misspelt(file), *_unread(file)])
-
-
-def _text(source: Path | str) -> tuple[str, str]:
-    if isinstance(source, str):
-        return source, "submit description"
-    try:
-        return source.read_text(encoding="utf-8"), str(source)
-    except OSError as error:
-        raise SubmitError(f"{source}: {error.strerror}; expected a submit file") from None
-    except UnicodeDecodeError:
-        raise SubmitError(f"{source}: is not text; expected a submit file") from None
 
 
 def _check_commands(file: SubmitFile) -> None:

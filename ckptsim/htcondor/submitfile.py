@@ -73,6 +73,18 @@ def bindings() -> Any:
             os.environ["CONDOR_CONFIG"] = before
 
 
+def read_text(source: Path | str) -> tuple[str, str]:
+    """A submit file's text, or the text itself, and its name for people; raises SubmitError."""
+    if isinstance(source, str):
+        return source, "submit description"
+    try:
+        return source.read_text(encoding="utf-8"), str(source)
+    except OSError as error:
+        raise SubmitError(f"{source}: {error.strerror}; expected a submit file") from None
+    except UnicodeDecodeError:
+        raise SubmitError(f"{source}: is not text; expected a submit file") from None
+
+
 def statements(text: str) -> Iterator[Statement]:
     """Statements of a submit file, without comments; `name @=tag … @tag` is one, items are none."""
     lines = text.splitlines()

@@ -91,7 +91,7 @@ def ways(folder):
 def steps(folder):
     """Each step adds its own line to what the one before has left."""
     ways(folder)
-    lines = [f"{PLAIN} ways.py 8 none; tail -1 result >> lines" for _ in range(25)]
+    lines = [f"{PLAIN} ways.py 8 none; tail -1 result >> lines" for _ in range(40)]
     (folder / "steps.txt").write_text("".join(f"sh -c '{line}'\n" for line in lines))
     return ["ways.py"]
 
