@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: plan test lint types bench bench-pool reports docs linkcheck dist lock clean check-long
+.PHONY: check-programs plan test lint types bench bench-pool reports docs linkcheck dist lock clean check-long
 plan: .venv/ready  ## the main job: an interval from 1,442 lifetimes of real machines
 	$(BIN)/ckptsim plan scenarios/gcp-preemptible.toml
 
@@ -18,6 +18,10 @@ types: .venv/ready
 
 check-long: .venv/ready  ## the slow tests; see tests/README.md for the last recorded result
 	$(BIN)/pytest -n auto -m slow
+
+check-programs: .venv/ready  ## real programs, wrapped, through 20 evictions; see tests/README.md
+	$(BIN)/python tests/programs
+	$(BIN)/python tests/programs/clock.py
 
 bench: .venv/ready  ## speed, as ratios; writes reports/bench.md
 	$(BIN)/python tests/bench
