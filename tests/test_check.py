@@ -584,7 +584,10 @@ def told_of(folder, name, submit, *words):
 @pytest.mark.parametrize("name", CORRECT)
 def test_nothing_is_found_on_a_correct_job(folder, name):
     status, rules, document = told_of(folder, name, CORRECT[name])
-    assert (rules.get("broken"), rules.get("costs"), status) == (None, None, 0)
+    assert (rules.get("broken"), status) == (None, 0)
+    # With ON_EXIT_OR_EVICT alone what was printed before an eviction is lost, whatever it does.
+    expected = {"output-is-kept"} if name in ("no_exit.py", "handler.py") else set()
+    assert set(rules.get("costs", {})) == expected
     assert document["complete"] is True
 
 
@@ -702,7 +705,12 @@ def test_the_page_says_what_its_command_prints(folder):
     ((command, said),) = re.findall(r"```console\n\$ ckptsim (.*)\n((?:.*\n)*?)```", PAGE)
     ran = check(*command.split()[1:])
     assert (ran.returncode, ran.stderr) == (0, "")
-    printed = " ".join(ran.stdout.split())
+    printed = without_numbers(ran.stdout)
     for part in said.split("…\n"):
         for line in part.splitlines():
-            assert re.sub(r"[\d.]+ s\.$", "", " ".join(line.split())) in printed
+            assert without_numbers(line) in printed
+
+
+def without_numbers(text):
+    """Times, and how many faults fell where they should, are another thing each time."""
+    return re.sub(r"[\d.]+", "N", " ".join(text.split()))

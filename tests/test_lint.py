@@ -89,9 +89,7 @@ def test_jobs_that_write_over_each_other_are_found():
 
 
 COSTLY = [
-    (CODE, {}, "stale-files"),
     (EVICT + "should_transfer_files = YES\noutput = out\n", {}, "output-is-kept"),
-    (EVICT + "should_transfer_files = YES\n", {}, "torn-when-taken"),
     (CODE + FILES, {"interval": 84 * MINUTE}, "claim-worklife"),
     (CODE + FILES, {"checkpoint_bytes": 100 << 20}, "transfer-queue"),
     (CODE + EARLY + FILES, {}, "early-exit"),
@@ -102,6 +100,12 @@ COSTLY = [
 def test_what_costs_is_told_but_not_broken(text, known, rule):
     assert rule in found(text, Conditions(**known), Verdict.COSTS)
     assert found(text, Conditions(**known)) == {}
+
+
+def test_what_only_shows_when_it_runs_is_not_seen():
+    assert "all-new-files" in found(CODE, verdict=Verdict.NOT_SEEN)
+    evict = EVICT + "should_transfer_files = YES\n"
+    assert "torn-when-taken" in found(evict, verdict=Verdict.NOT_SEEN)
 
 
 def test_what_claim_worklife_costs_is_counted():

@@ -288,12 +288,11 @@ def flattened(text: Text, _: Conditions) -> Said | None:
     return holds("Files in folders come back where they were.")
 
 
-def stale(text: Text, _: Conditions) -> Said | None:
+def all_new_files(text: Text, _: Conditions) -> Said | None:
     if not text.exits_with_checkpoints and not text.on_evict:
         return None
     if text.at_checkpoints is None:
-        return costs(
-            "",
+        return unseen(
             "Without a list all new files are transferred, and those of earlier checkpoints come "
             "back too; name what belongs to one, best a folder, which is replaced as a whole: "
             "`transfer_checkpoint_files = FOLDER`.",
@@ -357,10 +356,10 @@ def saved_when_told(text: Text, _: Conditions) -> Said | None:
 def torn_when_taken(text: Text, _: Conditions) -> Said | None:
     if not text.on_evict:
         return None
-    return costs(
-        "when_to_transfer_output",
+    return unseen(
         "What is there when the slot is taken replaces the last checkpoint, half written or not: "
         "write to another name and rename, and end within the grace when told to.",
+        "when_to_transfer_output",
     )
 
 
@@ -479,7 +478,7 @@ RULES = (
     Rule("early-exit", "H45, runs k1, k2, k5", early_exit),
     Rule("listed", "B15, run z5", in_a_list),
     Rule("relative-path", "B14, runs z3, z4", flattened),
-    Rule("stale-files", "B13, runs t, t2", stale),
+    Rule("all-new-files", "B13, runs t, t2", all_new_files),
     Rule("listed-is-there", "G41, G42, runs l1, l3", listed_is_there),
     Rule("input-of-that-name", "B16, run z1", input_of_that_name),
     Rule("own-output", "condor_submit(1), output", own_output),
