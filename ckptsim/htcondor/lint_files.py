@@ -173,14 +173,14 @@ def output_kept(job: Job) -> Said | None:
     if not at or not (job.on_evict or job.early) or job.shared:
         return None
     if job.early and not job.by_exit and not job.on_evict:
-        return broken(
+        return costs(
             f"{job.text(at)} will hold the last run's output alone; expected that of all runs; let "
             "the program append to a file that is in both transfer_input_files and "
             "transfer_output_files.",
             at,
         )
     if not job.by_exit:
-        return broken(
+        return costs(
             f"{job.text(at)} is emptied at each start though it was saved at the eviction; "
             "expected it to go on; add `checkpoint_exit_code = 85`, which makes it so even where "
             "no exit has that code.",
