@@ -53,9 +53,8 @@ def tried(program, pool):
     count, end = carried(pool, sub, log, chance, program.mean_s, EVICTIONS, TIMEOUT_S)
     took = time.monotonic() - began
     (folder / "out").write_bytes((folder / f"{program.name}.wrapped.out").read_bytes())
-    same = end == ENDED and all(
-        result(reference, name) == result(folder, name) for name in program.results
-    )
+    pairs = [[result(place, name) for place in (reference, folder)] for name in program.results]
+    same = end == ENDED and all(first and first == second for first, second in pairs)
     journal = (folder / f"{program.name}.journal").read_text()
     told = "the same" if same else f"DIFFERS ({end})"
     starts = len(re.findall("going on from|starting from", journal))

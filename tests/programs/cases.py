@@ -5,6 +5,7 @@ evictions too, byte for byte.
 """
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def water(folder):
 
 def passwords(folder):
     """One password, salted anew, for john would remember that it has found one already."""
-    made = ["openssl", "passwd", "-1", "-salt", folder.name[-8:], "trebyq"]
+    made = ["openssl", "passwd", "-1", "-salt", secrets.token_hex(4), "asakasy"]
     told = subprocess.run(made, check=True, capture_output=True, text=True).stdout
     (folder / "passwords").write_text(f"one:{told}")
     return ["passwords"]
@@ -130,7 +131,7 @@ PROGRAMS = [
             *("--code", "1", "--continue-with", "--restore=work"),
         ],
         [r"out:\(one\)"],
-        2.5,
+        1.5,
     ),
     Program(
         "watch",

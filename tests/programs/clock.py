@@ -27,7 +27,7 @@ from ckptsim.scenario import load
 from ckptsim.search import Search
 from ckptsim.units import SECOND
 
-LIMIT_S, WRITE_S, SLOTS, SEED = 24, 2.0, 20, 1
+LIMIT_S, WRITE_S, SLOTS, SEED = 24, 0.8, 30, 1
 RESTART_S = 0.25  # planned with; what it really takes is measured
 SCENARIO = f"""\
 seed = {SEED}
@@ -69,7 +69,7 @@ def main(minutes):
 
 
 def start(folder, wrapping):
-    """Twenty jobs without end in a pool of their own."""
+    """Jobs without end, in a pool of their own."""
     folder.mkdir()
     (folder / "counting.py").write_bytes(Path(__file__).with_name("counting.py").read_bytes())
     (folder / "pool.toml").write_text(SCENARIO)
