@@ -265,8 +265,8 @@ def test_arrays_count_to_their_last_number():
 
 def test_the_identity_is_the_same_in_every_process():
     told = (
-        "from ckptsim import identity, scenario, world\n"
-        f"print(identity.identity('jobs', world.world_of(scenario.load(None, {KEYS}), "
+        "from ckptsim import identity, world\nfrom ckptsim.scenario import load\n"
+        f"print(identity.identity('jobs', world.world_of(load(None, {KEYS}), "
         f"{40 * MINUTE})))"
     )
     for seed in ("1", "2"):
