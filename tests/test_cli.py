@@ -146,6 +146,7 @@ def test_plan_from_logs(shared):
     assert any("no eviction" in line.lower() or "1 eviction" in line for line in found["evidence"])
 
 
+@pytest.mark.slow
 def test_plan_from_every_log_answers_or_says_why_not(shared):
     logs = sorted((shared / "data" / "condor-logs").glob("*/*.log"))
     assert len(logs) > 20
@@ -460,7 +461,13 @@ def test_a_terminal_without_our_letters_is_no_mistake():
     assert "Checkpoint every 1 h 25 min" in done.stdout
 
 
-@pytest.mark.parametrize("law", ["lognormal(median=2h, sigma=3)", "gamma(mean=12h, cv=20)"])
+@pytest.mark.parametrize(
+    "law",
+    [
+        "lognormal(median=2h, sigma=3)",
+        pytest.param("gamma(mean=12h, cv=20)", marks=pytest.mark.slow),
+    ],
+)
 def test_a_heavy_tail_is_planned_for(law):
     found = answer("plan", "--evictions", law, "--write", "4min", *FEW)["best_fixed"]
     assert 0 < found["useful_fraction"] < 1

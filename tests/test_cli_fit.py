@@ -87,6 +87,7 @@ def test_measured_lifetimes_are_found_wherever_the_scenario_lies(tmp_path, print
     assert len(load(tmp_path / "there" / "mine.toml", {}).slots.evictions.values) == 120
 
 
+@pytest.mark.slow
 def test_a_law_without_end_is_cut_off_at_the_longest_lifetime_seen(tmp_path, ckptsim, printed):
     """Plans refuse leases of a century; and no lifetime tells of any."""
     lifetimes = 1e7 * np.random.default_rng(1).weibull(0.3, 60)

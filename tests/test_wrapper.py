@@ -273,7 +273,7 @@ def test_without_the_one_before_there_is_one(sandbox):
     assert [path.name for path in (sandbox.place / "kept").iterdir()] == ["000003"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_killed_at_any_moment_it_goes_on_from_a_whole_checkpoint(sandbox, seed):
     """The program itself dies over a torn checkpoint: `int` of an empty text."""
     chance = random.Random(seed)
