@@ -38,6 +38,9 @@ docs: .venv/ready  ## the docs site, to docs/_build/html/index.html; a warning i
 linkcheck: .venv/ready  ## every link out of the docs (needs the network)
 	$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/linkcheck
 
+gallery: .venv/ready  ## remakes reports/gallery/: every kind of picture, and its command
+	$(BIN)/python scenarios/make_gallery.py
+
 dist: .venv/ready
 	$(BIN)/python -m build --no-isolation --outdir dist
 

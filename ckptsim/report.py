@@ -1,7 +1,9 @@
-"""A report's folder: its page, CSV tables and pictures, each written whole or not at all.
+"""A report's folder: its page, tables, pictures and JSON, each written whole or not at all.
 
-The page is there twice: in Markdown, which names the other files, and as a web page that has them
-in it and so can be sent to someone, put on a projector or printed.
+Every page begins with the answer in a sentence and ends with how it was computed; between them are
+the evidence and what would change it. The page is there twice: in Markdown, which names the other
+files, and as a web page that has them in it and so can be sent to someone, put on a projector or
+printed.
 """
 
 import os
@@ -13,9 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from ckptsim.errors import OutputError
+from ckptsim.terminal import json_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +28,20 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"([±−+-]? ?[\d.,]+ ?(%|d|h|min|s)? ?)*|never|exact|–")
 """What is in the cells of a column of numbers."""
+FIGURES = "ckptsim.figures"  # in click's context: how pictures are written besides as PNG
+LONG = 5  # sections: from so many on a page says first what is in it
+ANSWER = "Answer"
 
 
 def command_line() -> str:
     """The command as it was typed, to be run again."""
     return shlex.join(["ckptsim", *sys.argv[1:]])
+
+
+def figure_kinds() -> tuple[str, ...]:
+    """What the command line asks pictures to be written as, besides PNG: svg, pdf."""
+    context = click.get_current_context(silent=True)
+    return tuple(context.meta.get(FIGURES, ())) if context else ()
 
 
 def ready(folder: Path) -> Path:
@@ -80,8 +94,21 @@ class Report:
     title: str
     seed: int | None  # None: nothing was drawn
     command: str = field(default_factory=command_line)  # what makes it
+    kinds: tuple[str, ...] = field(default_factory=figure_kinds)  # of pictures, besides PNG
     lines: list[str] = field(default_factory=list)
+    how: list[str] = field(default_factory=list)  # it was computed, and from what
     files: dict[str, bytes] = field(default_factory=dict)
+    figures: int = 0
+
+    def answer(self, sentence: str, *more: str) -> None:
+        """Begin with the answer; the first sentence is set large."""
+        self.say(f"## {ANSWER}", sentence, *more)
+
+    def computed(self, *sentences: str, scenario: Mapping[str, object] | None = None) -> None:
+        """Say for the end how it was computed, and from which scenario."""
+        self.how += [line for sentence in sentences for line in (sentence, "")]
+        if scenario is not None:
+            self.how += ["### The scenario", "", table_text(settings_table(scenario)), ""]
 
     def say(self, *paragraphs: str) -> None:
         """Add paragraphs of Markdown."""
@@ -89,16 +116,20 @@ class Report:
 
     def table(self, rows: list[list[str]]) -> None:
         """Add a table; the first row is its head."""
-        head, *body = [f"| {' | '.join(row)} |" for row in rows]
-        self.say("\n".join([head, f"| {' | '.join(aligned(rows))} |", *body]))
+        self.say(table_text(rows))
 
     def picture(self, name: str, figure: "Figure", caption: str) -> None:
-        """Add a PNG picture; who cannot see it is told its caption and its title, the finding."""
+        """Add a picture; who cannot see it is told its caption and its title, the finding."""
         from ckptsim.plots import rendered
 
-        file = f"{self.stem}-{name}.png"
-        self.files[file] = rendered(figure, self.footer)
-        self.say(f"![{alternative(caption, figure)}]({file})")
+        files = {kind: f"{self.stem}-{name}.{kind}" for kind in ("png", *self.kinds)}
+        for kind, file in files.items():
+            self.files[file] = rendered(figure, self.footer, kind)
+        self.figures += 1
+        vectors = [f"[{kind.upper()}]({files[kind]})" for kind in self.kinds]
+        print_it = f" To print: {', '.join(vectors)}." if vectors else ""
+        self.say(f"![{alternative(caption, figure)}]({files['png']})")
+        self.say(f"**Figure {self.figures}.** {caption}.{print_it}")
 
     def data(self, name: str, frame: "pd.DataFrame") -> None:
         """Add a CSV table, named below the picture that is drawn from it."""
@@ -115,10 +146,11 @@ class Report:
         seeded = "" if self.seed is None else f", seed {self.seed}"
         return f"ckptsim {version('ckptsim')}{seeded}"
 
-    def write(self) -> Path:
-        """Write all of it; the Markdown page, which names the others, comes last."""
+    def write(self, document: Mapping[str, Any]) -> Path:
+        """Write all of it, `document` as JSON; the Markdown page, which names all, comes last."""
         from ckptsim.webpage import webpage
 
+        self.files[f"{self.stem}.json"] = f"{json_text(document)}\n".encode()
         path = ready(self.folder) / f"{self.stem}.md"
         self.folder.mkdir(parents=True, exist_ok=True)
         pages = {
@@ -132,8 +164,29 @@ class Report:
     @property
     def text(self) -> str:
         """The page in Markdown."""
-        made = ["---", "", f"Made by `{self.command}`", "", f"{self.maker}.", ""]
-        return "\n".join([f"# {self.title}", "", *self.lines, *made])
+        made = ["## How it was computed", "", "Made by", "", "```sh", self.command, "```", ""]
+        json = f"{self.stem}.json"
+        whole = f"{self.maker}. All of it for programs, times in seconds: [{json}]({json})"
+        lines = with_contents([*self.lines, *made, whole, "", *self.how])
+        return "\n".join([f"# {self.title}", "", *lines])
+
+
+def with_contents(lines: list[str]) -> list[str]:
+    """A long page's lines, with links to its sections after the answer, which comes first."""
+    from ckptsim.webpage import anchor
+
+    sections = [line.removeprefix("## ") for line in lines if line.startswith("## ")]
+    if len(sections) < LONG or sections[0] != ANSWER:
+        return lines
+    links = " · ".join(f"[{name}](#{anchor(name)})" for name in sections[1:])
+    place = lines.index(f"## {sections[1]}")
+    return [*lines[:place], f"On this page: {links}", "", *lines[place:]]
+
+
+def table_text(rows: list[list[str]]) -> str:
+    """A table in Markdown; the first row is its head."""
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, f"| {' | '.join(aligned(rows))} |", *body])
 
 
 def aligned(rows: list[list[str]]) -> list[str]:

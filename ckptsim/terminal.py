@@ -94,8 +94,13 @@ def table(rows: Sequence[Sequence[str]], title: str = "") -> Rows:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """One JSON document on standard output; what is infinite or no number is null."""
-    print(json.dumps(finite(document), indent=2, ensure_ascii=False, allow_nan=False))
+    """One JSON document on standard output."""
+    print(json_text(document))
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """A JSON document; what is infinite or no number is null."""
+    return json.dumps(finite(document), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def finite(value: Any) -> Any:

@@ -315,6 +315,7 @@ def test_a_report_has_the_picture_and_all_jobs(tmp_path):
     assert {path.name for path in out.iterdir()} == {
         "audit.md",
         "audit.html",
+        "audit.json",
         "audit-timeline.png",
         "audit-jobs.csv",
     }

@@ -91,6 +91,7 @@ def test_plan_for_people_ends_with_the_report(tmp_path):
         "plan-lease.png",
         "plan-trade-off.png",
         "plan.html",
+        "plan.json",
         "plan.md",
     ]
     page = (folder / "plan.md").read_text()

@@ -508,7 +508,13 @@ def test_a_report_of_one_step(tmp_path):
     assert done.returncode == 0
     folder = tmp_path / "page"
     names = {path.name for path in folder.iterdir()}
-    assert names == {"lesson.md", "lesson.html", "lesson-score.png", "lesson-score.csv"}
+    assert names == {
+        "lesson.md",
+        "lesson.html",
+        "lesson.json",
+        "lesson-score.png",
+        "lesson-score.csv",
+    }
     assert (folder / "lesson-score.png").read_bytes().startswith(b"\x89PNG")
     page = (folder / "lesson.md").read_text()
     assert "## 3. Is no tail the best there is?" in page
@@ -549,7 +555,7 @@ def test_the_lesson_is_one_page_that_needs_nothing_else(tmp_path):
     assert len(inner) == len(STEPS)
     assert {link[1:] for link in inner} <= page.ids
     rest = [link for link in page.links if not link.startswith("#")]
-    assert all(link.startswith("data:text/csv;base64,") for link in rest)
+    assert all(re.match("data:(text/csv|application/json);base64,", link) for link in rest)
     markdown = (tmp_path / "page" / "lesson.md").read_text()
     for heading in (f"{number}. {step(number).title}" for number in STEPS):
         assert f"## {heading}" in markdown

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 from functools import cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -193,6 +193,39 @@ def test_a_png_is_1200_wide_undated_and_has_its_footer_once(tmp_path):
 def test_pyplot_is_not_touched():
     code = "import sys, ckptsim.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("across", [4, 16, 23])
+def test_numbers_in_cells_do_not_touch(across):
+    keys = {"job.interval_s": [3600.0 * n for n in range(1, across + 1)] * 2}
+    keys["slots.limit_s"] = [1e5] * across + [2e5] * across
+    frame = pd.DataFrame(keys).assign(useful_fraction=0.888)
+    axes = plots.sweep_figure(frame, ["job.interval_s", "slots.limit_s"]).axes[0]
+    axes.figure.draw_without_rendering()
+    row = [text.get_window_extent() for text in axes.texts if text.get_position()[1] == 0]
+    assert len(row) == across
+    assert all(a.x1 < b.x0 for a, b in pairwise(row))
+
+
+@pytest.mark.parametrize("name", ["survival", "makespan", "makespan law"])
+def test_no_legend_lies_over_a_curve(name):
+    figure = drawn(name)
+    figure.draw_without_rendering()
+    assert [axes.get_legend() for axes in figure.axes] == [None] * len(figure.axes)
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y1 < figure.axes[0].get_window_extent().y0
+
+
+def test_names_of_quantiles_keep_clear_of_each_other_and_in_the_axes():
+    makespans = [3600.0] * 90 + [90000.0] * 6 + [95000.0] * 3 + [99000.0]
+    quantiles = {"p05": 3600.0, "p50": 3700.0, "p75": 3800.0, "p95": 9e4, "p99": 95000.0}
+    figure = plots.makespan_figure(makespans, None, quantiles)
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 5
+    assert all(not a.overlaps(b) for a, b in combinations(boxes, 2))
+    assert all(axes.get_window_extent().x0 <= box.x0 for box in boxes)
 
 
 # --- traces ---------------------------------------------------------------------------------------

@@ -404,11 +404,12 @@ def test_a_job_of_one_block_is_done_at_once_or_begins_again():
 
 def test_the_median_and_the_ninth_decile_are_marked_on_the_curve():
     advice = plan(load(None, MANUAL | {"job.work": "30h"}))
-    axes = plots.makespan_law_figure(advice).axes[0]
+    figure = plots.makespan_law_figure(advice)
+    axes = figure.axes[0]
     curve, *rest = axes.lines
     marks = [line.get_data() for line in rest if len(line.get_xdata()) == 1]
     assert [y for (_,), (y,) in marks] == [50, 90]
     for (x,), (y,) in marks:
         assert np.interp(x, *curve.get_data()) == pytest.approx(y, abs=0.1)
     assert [text.get_text()[:5] for text in axes.texts] == ["50 %:", "90 %:"]
-    assert axes.get_legend().get_texts()[1].get_text().startswith("mean: 1 d ")
+    assert figure.legends[0].get_texts()[1].get_text().startswith("mean: 1 d ")

@@ -520,7 +520,14 @@ def test_a_run_accounts_for_its_time(example):
     assert (document["engine"], document["checkpoints"], document["exit_status"]) == ("real", 3, 0)
     assert (example / "example.out").read_text() == OUTPUT
     files = {path.name for path in (example / "report").iterdir()}
-    assert files == {"run.md", "run.html", "run-ledger.png", "run-ledger.csv", "run-jobs.csv"}
+    assert files == {
+        "run.md",
+        "run.html",
+        "run.json",
+        "run-ledger.png",
+        "run-ledger.csv",
+        "run-jobs.csv",
+    }
 
 
 @pytest.mark.usefixtures("nothing_left", "example")

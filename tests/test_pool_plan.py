@@ -349,7 +349,7 @@ def test_the_document_and_the_report(tmp_path):
     assert found["confidence"] == 0.99
     assert (found["seed"], found["engine"], found["interrupted"]) == (1, "virtual", False)
     names = {path.name for path in (tmp_path / "page").iterdir()}
-    assert names == {"plan.md", "plan.html", "plan-curve.csv", "plan-curve.png"}
+    assert names == {"plan.md", "plan.html", "plan.json", "plan-curve.csv", "plan-curve.png"}
     assert "With 99.5 % confidence" in (tmp_path / "page" / "plan.md").read_text()
 
 

@@ -68,7 +68,7 @@ def command(
     deliver(
         lambda: told(found, worst),
         lambda: document(found.audit, found.saving, found.warnings),
-        lambda place: write_report(found, worst, place),
+        lambda place: report_on(found, worst, place),
         as_json=as_json,
         folder=folder,
     )
@@ -118,19 +118,18 @@ def worst_title(found: Findings, worst: int) -> str:
     return f"The {worst:,} of {jobs:,} jobs that lost most" if jobs > worst else "Every job"
 
 
-def write_report(found: Findings, worst: int, folder: Path) -> Path:
+def report_on(found: Findings, worst: int, folder: Path) -> Report:
     """A page with the account, the picture of when each slot did what, and all jobs as CSV."""
     from ckptsim import plots
 
     report = Report(folder, "audit", "Where the slot time went", seed=None)
-    report.say(*sentences(found.audit), *(f"Left out: {each}" for each in found.warnings))
+    report.answer(*sentences(found.audit))
     report.table(account_rows(found.audit.whole))
-    report.say("## When")
+    report.say("## Evidence", *(f"Left out: {each}" for each in found.warnings))
     report.picture("timeline", plots.timeline_figure(found.audit), "What each job's slots did when")
-    report.say("## Jobs")
     if worst:
         report.say(worst_title(found, worst) + ", and all of them:")
         report.table(worst_rows(found, worst))
     report.data("jobs", job_frame(found.audit.accounts))
-    report.say("## What the best interval would have saved", *saved_told(found.saving))
-    return report.write()
+    report.say("## What would change it", "The best interval:", *saved_told(found.saving))
+    return report

@@ -1,6 +1,6 @@
 """`ckptsim fit`: laws from logs, traces and tables of lifetimes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from ckptsim.commands.fit_scenario import refuse_foreign, write_scenario
 from ckptsim.commands.fit_told import Findings, brief, incidence_rows, law_rows, told, toml_lines
 from ckptsim.commands.options import deliver, matching, report_folder, report_options
 from ckptsim.commands.plan_evidence import WITHOUT_A_WAIT
-from ckptsim.conclude import conclude, conclude_of
+from ckptsim.conclude import about, conclude, conclude_of
 from ckptsim.errors import DataError, ScenarioError
 from ckptsim.fit import Risk, learn
 from ckptsim.fitting import Fit
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CURVE_POINTS = 200
+ANOTHER_LAW = (
+    "Another law. These were fitted; the less its AICc, the better a law describes the data for "
+    "the parameters that it takes."
+)
 CURVES = 4  # laws in a picture: the chosen one, the exponential and the next best
 JOBS_OWN = {End.FINISHED, End.RUNNING}  # the slot did not end
 # Words of causes that are a loss with notice, and of those that are one without.
@@ -73,7 +77,7 @@ def command(
     deliver(
         lambda: [*told(found), *written],
         lambda: document(found),
-        lambda place: write_report(found, place),
+        lambda place: report_on(found, place),
         as_json=as_json,
         folder=folder,
     )
@@ -232,19 +236,37 @@ def incidence_json(found: Incidence) -> dict[str, Any]:
     }
 
 
-def write_report(found: Findings, folder: Path) -> Path:
+def report_on(found: Findings, folder: Path) -> Report:
     """A page with the survival curves, what was observed beside what was fitted."""
     report = Report(folder, "fit", "How slots are lost", seed=None)
-    report.say(*found.sentences, *(f"Left out: {warning}" for warning in found.warnings))
+    report.answer(*laws_told(found))
+    report.say("\n".join(["```toml", *toml_lines(found), "```"]))
+    report.say("## Evidence", *found.sentences)
+    report.say(*(f"Left out: {warning}" for warning in found.warnings))
     for risk in found.risks:
         add_risk(report, risk)
     if found.incidence and len(found.incidence.causes) > 1:
         report.say(
-            "## How leases end", "Were it for these causes alone: the share that has by then."
+            "### How leases end", "Were it for these causes alone: the share that has by then."
         )
         report.table(incidence_rows(found.incidence))
-    report.say("## For a scenario", "\n".join(["```toml", *toml_lines(found), "```"]))
-    return report.write()
+    report.say("## What would change it", ANOTHER_LAW)
+    for risk in found.risks:
+        report.say(f"{named(risk)}:")
+        report.table(law_rows(risk))
+    return report
+
+
+def laws_told(found: Findings) -> Iterator[str]:
+    """The laws, in a sentence each."""
+    for risk in found.risks:
+        chosen = risk.conclusion.chosen
+        yield f"{named(risk)}: {chosen.family}, mean {about(chosen.law.mean)}."
+
+
+def named(risk: Risk) -> str:
+    """What is lost, as a heading."""
+    return risk.key.removeprefix("slots.").replace("_", " ").capitalize()
 
 
 def add_risk(report: Report, risk: Risk) -> None:
@@ -252,14 +274,11 @@ def add_risk(report: Report, risk: Risk) -> None:
     import pandas as pd
 
     if not risk.lifetimes.durations_s:  # only numbers are known
-        report.say(f"## {risk.key}")
-        report.table(law_rows(risk))
         return
     observed, name = kaplan_meier(risk.lifetimes), risk.key.removeprefix("slots.")
-    report.say(f"## {name.replace('_', ' ').capitalize()}")
+    report.say(f"### {named(risk)}")
     report.picture(name, drawn_survival(risk, observed), f"Survival: {name}")
     report.data(name, pd.DataFrame(survival_columns(observed)))
-    report.table(law_rows(risk))
 
 
 def drawn_survival(risk: Risk, observed: Survival) -> "Figure":

@@ -60,7 +60,7 @@ def command(
     if as_json:
         print_json(document(lesson, seen))
     if folder:
-        page = write_report(lesson, seen, folder)
+        page = report_on(lesson, seen, folder).write(document(lesson, seen))
         if not as_json:
             tell(["", f"Report: {page}, also as {page.with_suffix('.html').name}"])
 
@@ -149,7 +149,7 @@ def document(lesson: str, seen: list[tuple[int, Step]]) -> dict[str, Any]:
     }
 
 
-def write_report(lesson: str, seen: list[tuple[int, Step]], folder: Path) -> Path:
+def report_on(lesson: str, seen: list[tuple[int, Step]], folder: Path) -> Report:
     """The lesson as a page, with its pictures and tables."""
     report = Report(folder, "lesson", f"Lesson: {lesson.replace('-', ' ')}", SEED)
     headings = [f"{number}. {step.title}" for number, step in seen]
@@ -157,7 +157,7 @@ def write_report(lesson: str, seen: list[tuple[int, Step]], folder: Path) -> Pat
         report.say("\n".join(f"- [{heading}](#{anchor(heading)})" for heading in headings))
     for heading, (_, step) in zip(headings, seen, strict=True):
         add_step(report, heading, step)
-    return report.write()
+    return report
 
 
 def add_step(report: Report, heading: str, step: Step) -> None:

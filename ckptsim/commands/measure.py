@@ -10,6 +10,7 @@ from ckptsim import units
 from ckptsim.commands.measure_job import Subject, from_command, from_file, measurable
 from ckptsim.commands.measure_run import Goal, Seen, measured
 from ckptsim.commands.measure_told import Measured, write_new
+from ckptsim.commands.options import figures_option
 from ckptsim.commands.private_pool import ended_told
 from ckptsim.commands.run import INTERRUPTED
 from ckptsim.commands.run_told import counted
@@ -102,6 +103,7 @@ def a_rate(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write a report to this folder."
 )
+@figures_option
 def command(
     words: tuple[str, ...],
     checkpoints: int,
@@ -200,7 +202,7 @@ def deliver(found: Measured, folder: Path | None, scenario: Path | None, *, as_j
         tell(found.told())
     lines = [""]
     if folder:
-        lines.append(f"Report: {found.write_report(folder)}")
+        lines.append(f"Report: {found.report_on(folder).write(found.json())}")
     if scenario:
         write_new(scenario, found.scenario_text())
         lines.append(f"Scenario: {scenario}")

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STEM = "measure"
+ELSEWHERE = (
+    "Another machine, disk or network, or a larger state: these are the times on this one. "
+    "`ckptsim plan` says how far the best interval moves with them."
+)
 DIGITS = 3  # of what is put into a scenario
 FEWEST = 3  # values, for a law of them
 HEAD = ["", "seen", "median", "quartiles", "least to most", "mean"]
@@ -228,14 +232,14 @@ class Measured:
             "submit_description": self.subject.description or None,
         }
 
-    def write_report(self, folder: Path) -> Path:
+    def report_on(self, folder: Path) -> Report:
         """A page with the figures, a picture, and every single time as a table."""
         import pandas as pd
 
         from ckptsim import plots
 
         report = Report(folder, STEM, f"{self.subject.name}: what it costs", seed=None)
-        report.say(self.headline(), *([self.lacking] if self.lacking else []))
+        report.answer(self.headline(), *([self.lacking] if self.lacking else []))
         report.table(self.rows())
         figures = self.costs.figures
         drawn = plots.measured_figure(
@@ -246,10 +250,11 @@ class Measured:
         for figure in figures:
             times = [seconds(value) for value in figure.times]
             report.data(figure.word, pd.DataFrame({f"{figure.word}_s": times}))
-        report.say(*self.sentences(), "## For a scenario")
-        report.say("\n".join(["```toml", *self.scenario_lines(), "```"]), "## The executions")
+        report.say("## Evidence", *self.sentences())
         report.data("executions", self.executions_frame())
-        return report.write()
+        report.say("## What would change it", ELSEWHERE, "## For a scenario")
+        report.say("\n".join(["```toml", *self.scenario_lines(), "```"]))
+        return report
 
     def executions_frame(self) -> "pd.DataFrame":
         """What was seen of each execution, in seconds from the first note of the first."""

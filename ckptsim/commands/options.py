@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from ckptsim.engine import Engine
 from ckptsim.errors import ScenarioError
 from ckptsim.keys import TABLES
-from ckptsim.report import ready
+from ckptsim.report import FIGURES, Report, ready
 from ckptsim.scenario import Scenario, load, profiles
 from ckptsim.terminal import print_json, tell
 
@@ -111,7 +111,8 @@ def engine_told(engine: str) -> str:
 
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --json, --out and --no-report."""
+    """Give a command --json, --out, --figures and --no-report."""
+    command = figures_option(command)
     command = click.option("--no-report", is_flag=True, help="Write no report.")(command)
     command = click.option(
         "--out",
@@ -121,6 +122,22 @@ def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON document, times in seconds."
+    )(command)
+
+
+def figures_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --figures, which its report finds in click's context."""
+
+    def remember(context: click.Context, _: click.Parameter, kinds: tuple[str, ...]) -> None:
+        context.meta[FIGURES] = tuple(dict.fromkeys(kinds))
+
+    return click.option(
+        "--figures",
+        type=click.Choice(["svg", "pdf"]),
+        multiple=True,
+        callback=remember,
+        expose_value=False,
+        help="Write the report's pictures as svg or pdf too; may be repeated.",
     )(command)
 
 
@@ -139,7 +156,7 @@ def switched(description: str) -> str:
 def deliver(
     told: Callable[[], Iterable[Any]],
     document: Callable[[], Mapping[str, Any]],
-    page: Callable[[Path], Path],
+    page: Callable[[Path], Report],
     *,
     as_json: bool,
     folder: Path | None,
@@ -149,7 +166,7 @@ def deliver(
         print_json(document())
     else:
         tell(told())
-    path = folder and page(folder)
+    path = folder and page(folder).write(document())
     if path and not as_json:
         tell(["", f"Report: {path}"])
 

@@ -21,12 +21,13 @@ from ckptsim.commands.plan_answer import Answer
 from ckptsim.commands.plan_apply import Applied, applied, write_applied
 from ckptsim.commands.plan_evidence import doubts, from_logs, learned, redrawn
 from ckptsim.commands.plan_modes import Without, is_without_interval
-from ckptsim.commands.plan_told import told, write_report
+from ckptsim.commands.plan_told import report_on, told
 from ckptsim.doubt import BAND
 from ckptsim.errors import ScenarioError
 from ckptsim.objective import EXAMPLE, Objective, objective, share
 from ckptsim.plan import plan
 from ckptsim.ranges import times
+from ckptsim.report import Report
 from ckptsim.scenario import Scenario
 from ckptsim.search import MARGIN
 from ckptsim.terminal import progress, tell
@@ -154,11 +155,11 @@ def told_of(answer: Answer | Without) -> Iterator[Any]:
     return answer.told() if isinstance(answer, Without) else told(answer)
 
 
-def report_of(answer: Answer | Without, folder: Path) -> Path:
+def report_of(answer: Answer | Without, folder: Path) -> Report:
     """A page with the answer."""
     if isinstance(answer, Without):
-        return answer.write_report(folder)
-    return write_report(answer, folder)
+        return answer.report_on(folder)
+    return report_on(answer, folder)
 
 
 def answered(

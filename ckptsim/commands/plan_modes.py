@@ -23,7 +23,7 @@ from ckptsim.ends import ends_of
 from ckptsim.estimate import Estimate
 from ckptsim.exact import Value
 from ckptsim.modes import solver_of
-from ckptsim.report import Report, settings_table
+from ckptsim.report import Report
 from ckptsim.rules import WITHOUT_INTERVAL, Mode
 from ckptsim.running import Means, Progress
 from ckptsim.scenario import Scenario, describe, named
@@ -179,12 +179,14 @@ class Without:
             "seed": self.scenario.seed,
         }
 
-    def write_report(self, folder: Path) -> Path:
+    def report_on(self, folder: Path) -> Report:
         """A page with the same."""
-        title = f"{self.scenario.name}: {self.headline[0].lower()}{self.headline[1:-1]}"
+        title = f"{self.scenario.name}: how often to checkpoint"
         report = Report(folder, "plan", title, self.scenario.seed)
-        report.say(self.price, "## Ways to checkpoint")
+        report.answer(self.headline, self.price)
+        report.say("## Evidence", *self.sureness)
+        report.say("## What would change it", "Another way to checkpoint:")
         report.table(mode_rows(self.ways, self.value))
-        report.say(*mode_notes(self.ways, self.value), *self.sureness, "## The scenario")
-        report.table(settings_table(describe(self.scenario)))
-        return report.write()
+        report.say(*mode_notes(self.ways, self.value))
+        report.computed(scenario=describe(self.scenario))
+        return report

@@ -12,7 +12,7 @@ from ckptsim.estimate import Estimate
 from ckptsim.objective import Kind, Objective
 from ckptsim.pool_bound import intervals_of
 from ckptsim.pool_plan import SHARES, WITHIN, Effort, Gain, PoolPlan, plan_pool
-from ckptsim.report import Report, settings_table
+from ckptsim.report import Report
 from ckptsim.saturation import is_saturated
 from ckptsim.scenario import Scenario, describe
 from ckptsim.selection import Stop
@@ -49,7 +49,7 @@ def answer(
         deliver(
             lambda: told(found),
             lambda: document(found),
-            lambda place: write_report(found, place),
+            lambda place: report_on(found, place),
             as_json=as_json,
             folder=folder,
         )
@@ -361,21 +361,21 @@ def saturation_json(plan: PoolPlan) -> dict[str, Any] | None:
 # On a page.
 
 
-def write_report(plan: PoolPlan, folder: Path) -> Path:
+def report_on(plan: PoolPlan, folder: Path) -> Report:
     """A page with the answer, the curve it was found on, and what else was compared."""
     from ckptsim import plots
 
-    title = f"{plan.scenario.name}: {headline(plan)[0].lower()}{headline(plan)[1:-1]}"
+    title = f"{plan.scenario.name}: how often the pool's jobs are to checkpoint"
     report = Report(folder, "plan", title, plan.scenario.seed)
-    report.say(*said(plan))
-    report.picture("curve", plots.pool_plan_figure(plan), "The measure over the interval")
+    report.answer(headline(plan), *said(plan))
+    caption = f"The interval of all jobs, and what comes of it: {MEASURES[plan.aim]}"
+    report.picture("curve", plots.pool_plan_figure(plan), caption)
     report.data("curve", curve_frame(plan))
-    report.say("## Other choices, against the best common interval")
+    report.say("## Evidence", *sureness(plan))
+    report.say("## What would change it", "Other choices, against the best common interval:")
     report.table(choice_rows(plan))
-    report.say("## How sure it is", *sureness(plan))
-    report.say("## The scenario")
-    report.table(settings_table(describe(plan.scenario)))
-    return report.write()
+    report.computed(scenario=describe(plan.scenario))
+    return report
 
 
 def curve_frame(plan: PoolPlan) -> "pd.DataFrame":

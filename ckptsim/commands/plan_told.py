@@ -12,7 +12,7 @@ from ckptsim.doubt import Change
 from ckptsim.exact import Value
 from ckptsim.objective import Objective
 from ckptsim.plan import Advice
-from ckptsim.report import Report, settings_table
+from ckptsim.report import Report
 from ckptsim.rules import Mode
 from ckptsim.scenario import describe
 from ckptsim.search import Cliff, Range, worth
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 RANGES_SHOWN = 5
 INTERVALS_LISTED = 2
 SHOWN = 0.0005  # of useful fraction: what is less does not show
+LOOKED_AT = "If one thing is different and all else as it was:"
+SOLVED = "Every value is computed, without sampling; the simulation is there to confirm it."
 APPLYING = (
     (
         "`ckptsim wrap`, with the flags or the scenario of this plan and with what the program's "
@@ -341,17 +343,19 @@ def sureness(answer: Answer) -> Iterator[str]:
         yield confirmed_told(confirmed, answer.leases, answer.scenario.seed, worth(best))
 
 
-def write_report(answer: Answer, folder: Path) -> Path:
+def report_on(answer: Answer, folder: Path) -> Report:
     """A page with the answer, the curve it was found on, and what would change it."""
     from ckptsim import plots
 
     advice, scenario = answer.advice, answer.scenario
-    title = f"{scenario.name}: {headline(advice)[0].lower()}{headline(advice)[1:-1]}"
-    report = Report(folder, "plan", title, scenario.seed)
-    report.say(*aimed(advice), price(advice), *at_the_edge(advice))
+    report = Report(folder, "plan", f"{scenario.name}: how often to checkpoint", scenario.seed)
+    report.answer(headline(advice), *aimed(advice), price(advice), *at_the_edge(advice))
     report.picture("curve", plots.plan_figure(advice), "Useful fraction over the interval")
     report.data("curve", curve_frame(advice))
     report.table(value_rows(advice))
+    report.say("## Evidence", *founded(answer), *sureness(answer))
+    report.say("## What would change it", LOOKED_AT)
+    report.table(change_rows(advice))
     report.say("## How flat or steep it is", *ground(advice), *whole_job(advice))
     whole = advice.whole(advice.best)
     if advice.makespans and whole and not whole.is_certain:
@@ -368,14 +372,16 @@ def write_report(answer: Answer, folder: Path) -> Path:
     report.data("badput", badput_frame(advice))
     report.say("## Time wasted against what is moved")
     report.picture("trade-off", plots.trade_off_figure(advice), "Time wasted against bytes moved")
-    report.say("## What would change the answer")
-    report.table(change_rows(advice))
-    report.say("## How sure it is", *sureness(answer))
     if advice.policy and advice.scenario.job.mode == Mode.EXIT_CODE:
         report.say("## To apply it", *APPLYING)
-    report.say("## The scenario")
-    report.table(settings_table(describe(scenario)))
-    return report.write()
+    report.computed(SOLVED, scenario=describe(scenario))
+    return report
+
+
+def founded(answer: Answer) -> Iterator[str]:
+    """Where times and laws are from, if not from logs."""
+    if not answer.evidence:
+        yield "No log was given: costs, limit and losses are those of the scenario."
 
 
 def badput_frame(advice: Advice) -> "pd.DataFrame":

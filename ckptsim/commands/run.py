@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ckptsim.commands import run_told
+from ckptsim.commands.options import figures_option
 from ckptsim.commands.pool import POOL_FILE, recipe
 from ckptsim.commands.pool_options import ANSWER_S, ENDED, Job
 from ckptsim.commands.run_view import view
@@ -69,6 +70,7 @@ class Place:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write a report to this folder."
 )
+@figures_option
 def command(
     path: Path,
     pool_config: Path | None,
@@ -97,7 +99,7 @@ def command(
     else:
         tell(measured.told())
     if folder:
-        page = run_told.write_report(measured, folder)
+        page = run_told.report_on(measured, folder).write(measured.json())
         tell([] if as_json else ["", f"Report: {page}"])
     for line in held_told(found, where):
         click.echo(f"ckptsim: {line}", err=True)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 JOBS_SHOWN = 20
+OTHER_FATES = (
+    "Other fates: this is one run. Another one, with another `--seed`, may go otherwise; "
+    "`ckptsim simulate` tells how much, and `ckptsim plan` which interval is best."
+)
 
 
 @dataclass(frozen=True)
@@ -111,22 +115,23 @@ def job_row(job: Job) -> list[str]:
     return [job["id"], ending(job), time, str(job["checkpoints"]), str(job["leases"])]
 
 
-def write_report(measured: Measured, folder: Path) -> Path:
+def report_on(measured: Measured, folder: Path) -> Report:
     """A page with the time account and the jobs."""
     from ckptsim import plots
 
     title = f"{measured.path.name}: where the time went"
     report = Report(folder, "run", title, measured.seed)
-    report.say(measured.headline(), measured.maker())
+    report.answer(measured.headline())
     if measured.slot_time:
         report.table(ledger_rows(measured.ledger))
         figure = plots.ledger_figure({"measured": list(measured.ledger.values())})
         report.picture("ledger", figure, "Where slot time went")
     report.data("ledger", ledger_frame(measured.ledger))
-    report.say("## The jobs")
+    report.say("## Evidence", measured.maker())
     report.table(jobs_rows(measured.jobs[:JOBS_SHOWN]))
     report.data("jobs", jobs_frame(measured.jobs))
-    return report.write()
+    report.say("## What would change it", OTHER_FATES)
+    return report
 
 
 def jobs_frame(jobs: Sequence[Job]) -> "pd.DataFrame":

@@ -22,7 +22,7 @@ from ckptsim.commands.options import (
     scenario_from,
     scenario_options,
 )
-from ckptsim.commands.simulate_told import told, write_report
+from ckptsim.commands.simulate_told import report_on, told
 from ckptsim.commands.trace import UNTRACED, trace_frame, trace_writer, traced
 from ckptsim.errors import ScenarioError
 from ckptsim.lawtext import read_text
@@ -89,7 +89,7 @@ def command(
         deliver(
             lambda: told(summary, precision, trace if writer else UNTRACED),
             lambda: document(summary, precision),
-            lambda place: write_report(summary, trace, place),
+            lambda place: report_on(summary, trace, place),
             as_json=as_json,
             folder=folder,
         )

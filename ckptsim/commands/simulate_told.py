@@ -26,7 +26,7 @@ from ckptsim.ledger_shown import ledger_frame, ledger_rows
 from ckptsim.pieces import classes_of
 from ckptsim.pooled import Pooled, jobs_counted
 from ckptsim.precision import Precision
-from ckptsim.report import Report, settings_table
+from ckptsim.report import Report
 from ckptsim.rules import WITHOUT_INTERVAL, Mode, lease_least, submitted
 from ckptsim.scenario import describe
 from ckptsim.summary import Summary
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EVENTS_REPORTED = 1_000
+COMPARE = (
+    "The interval: `ckptsim plan` with the same scenario compares all of them and says which is "
+    "best; `ckptsim sweep` varies any other key, as in `--over slots.limit=4h,6h,8h`."
+)
 LEDGERS_DRAWN = 12  # classes, in one picture
 
 
@@ -63,9 +67,15 @@ def told(summary: Summary, precision: Precision | None, trace: Trace) -> Iterato
         yield precision_told(summary, precision)
     if not trace.whole:
         yield f"The trace is cut off after {len(trace.rows):,} events."
+    yield simulated(summary)
+
+
+def simulated(summary: Summary) -> str:
+    """What ran, and how often."""
+    results = summary.results
     engine, seed = engine_told(results.engine), results.world.scenario.seed
     runs = counted(len(results.replications), "replication")
-    yield f"Simulated with {engine}, seed {seed}, {runs}."
+    return f"Simulated with {engine}, seed {seed}, {runs}."
 
 
 def stranded_told(summary: Summary) -> Iterator[str]:
@@ -158,16 +168,17 @@ def number(name: str, estimate: Estimate) -> list[str]:
     return [name, f"{estimate.mean:.4g}", f"{estimate.half_width:.2g}" if known else "unknown"]
 
 
-def write_report(summary: Summary, trace: Trace, folder: Path) -> Path:
+def report_on(summary: Summary, trace: Trace, folder: Path) -> Report:
     """A page with the time account, the slots over time and the makespans."""
     world = summary.results.world
     report = Report(
         folder, "simulate", f"{world.scenario.name}: where the time goes", world.scenario.seed
     )
-    report.say(headline(summary), *stranded_told(summary))
+    report.answer(headline(summary), *stranded_told(summary))
     report.table(ledger_rows(summary.ledger))
     report.picture("ledger", drawn_ledgers(summary), "Where slot time went")
     report.data("ledger", ledger_frame(summary.ledger))
+    report.say("## Evidence", "Means, with 99 % confidence intervals:")
     report.table(measure_rows(summary))
     if summary.pool and world.scenario.is_pool:
         report_pool(report, summary.pool)
@@ -175,9 +186,9 @@ def write_report(summary: Summary, trace: Trace, folder: Path) -> Path:
         report.picture("makespan", drawn_makespans(summary), "Makespans")
     if trace.rows:
         report_trace(report, trace, world)
-    report.say("## The scenario")
-    report.table(settings_table(describe(world.scenario)))
-    return report.write()
+    report.say("## What would change it", COMPARE)
+    report.computed(simulated(summary), scenario=describe(world.scenario))
+    return report
 
 
 def drawn_makespans(summary: Summary) -> "Figure":

@@ -24,7 +24,7 @@ from ckptsim.commands.options import (
     scenario_options,
 )
 from ckptsim.errors import ScenarioError
-from ckptsim.report import Report, settings_table
+from ckptsim.report import Report
 from ckptsim.scenario import Scenario, describe
 from ckptsim.sweep import EXPECTED, Axis, Settings, axis, grid, sweep
 from ckptsim.terminal import percent, progress, strong, table
@@ -78,7 +78,7 @@ def command(
         deliver(
             lambda: told(frame, over, points[0][1], len(points)),
             lambda: document(frame, points[0][1], len(points)),
-            lambda place: write_report(frame, over, points[0][1], place),
+            lambda place: report_on(frame, over, points[0][1], place),
             as_json=as_json,
             folder=folder,
         )
@@ -127,6 +127,11 @@ def told(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, asked: int
         yield table(rows(frame, over)[: ROWS_SHOWN + 1])
     if len(frame) > ROWS_SHOWN:
         yield f"… and {len(frame) - ROWS_SHOWN} more: see --json or the report."
+    yield from basis_told(frame, scenario)
+
+
+def basis_told(frame: "pd.DataFrame", scenario: Scenario) -> Iterator[str]:
+    """How precise the points are, where the link is too narrow, and what ran."""
     if "precise" in frame and not frame["precise"].all():
         yield f"{(~frame['precise']).sum()} of {len(frame)} points are less precise than was asked."
     if "link_saturated" in frame and saturated(frame).any():
@@ -196,17 +201,18 @@ def time(seconds: float) -> str:
     return show(nanoseconds(seconds)) if math.isfinite(seconds) else "never"
 
 
-def write_report(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, folder: Path) -> Path:
+def report_on(frame: "pd.DataFrame", over: list[Axis], scenario: Scenario, folder: Path) -> Report:
     """A page with the curve or heat map and the table."""
     from ckptsim import plots
 
     keys = [each.key for each in over]
     columns = [each.column for each in over]
     report = Report(folder, "sweep", f"{scenario.name}: {' and '.join(keys)}", scenario.seed)
-    report.say(best_told(frame, over))
+    report.answer(best_told(frame, over))
     report.picture("map", plots.sweep_figure(frame, columns, "useful_fraction"), "Useful fraction")
     report.data("points", frame)
+    report.say("## Evidence", *basis_told(frame, scenario))
+    report.say("## What would change it", f"{' and '.join(keys)}, and nothing else, were varied:")
     report.table(rows(frame, over))
-    report.say("## The scenario")
-    report.table(settings_table(describe(scenario)))
-    return report.write()
+    report.computed(scenario=describe(scenario))
+    return report

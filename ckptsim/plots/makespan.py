@@ -15,6 +15,7 @@ from ckptsim.plots.style import (
     GREY,
     VERMILION,
     Floats,
+    add_legend,
     finish,
     mark_style,
     rough,
@@ -23,6 +24,9 @@ from ckptsim.plots.style import (
 )
 from ckptsim.plots.times import time_axis
 from ckptsim.units import nanoseconds, show
+
+NAMED_RIGHT = 0.78  # of the axis: from there on a name has no room on the right
+NAME_HEIGHT = 5.5  # percent of the jobs: what a name takes up
 
 
 def makespan_figure(
@@ -40,13 +44,11 @@ def makespan_figure(
     with styled():
         figure, (axes,) = sheet(4.5)
         draw_completions(axes, np.sort(np.asarray(makespans_s, np.float64)), stranded)
-        for order, at in ordered.items():
-            if isfinite(at):
-                draw_quantile(axes, order, at, share_done)
+        draw_quantiles(axes, ordered, share_done)
         draw_mean(axes, mean)
         axes.set_ylim(0, 104)
         axes.set_ylabel("Jobs completed (%)")
-        axes.legend(loc="lower right", frameon=True, edgecolor="none", framealpha=0.9)
+        add_legend(figure, axes.get_legend_handles_labels()[0])
         what = jobs_told(len(makespans_s), stranded)
         who = "the jobs that finish" if stranded else "the jobs"
         return finish(figure, makespan_finding(ordered, mean, who), what)
@@ -63,18 +65,33 @@ def draw_completions(axes: Axes, ordered: Floats, stranded: int) -> None:
     axes.step(at, done, where="post", color=BLUE, linewidth=2, label="completed", clip_on=False)
 
 
-def draw_quantile(axes: Axes, order: float, at: float, share_done: float) -> None:
-    """A point with a line to its time; its name on the free side of the curve."""
-    height = 100 * order * share_done
-    axes.vlines(at, 0, height, color=GREY, linewidth=0.9, linestyle=":")
-    axes.plot(at, height, zorder=4, **mark_style("o", "white", 6))
-    ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
+def draw_quantiles(axes: Axes, quantiles: Mapping[float, float], share_done: float) -> None:
+    """A point with a line to its time for each, and its name on the free side of the curve.
+
+    That is below it on the right, or above it on the left where the right has no room; names on one
+    side keep clear of each other.
+    """
+    free = {"left": 0.0, "right": 0.0}
+    begin, end = axes.get_xlim()
+    for order, at in sorted(quantiles.items()):
+        if not isfinite(at):
+            continue
+        height = 100 * order * share_done
+        axes.vlines(at, 0, height, color=GREY, linewidth=0.9, linestyle=":")
+        axes.plot(at, height, zorder=4, **mark_style("o", "white", 6))
+        side = "left" if at > begin + NAMED_RIGHT * (end - begin) else "right"
+        raised = max(height, free[side])
+        free[side] = raised + NAME_HEIGHT
+        name_quantile(axes, side, at, raised, f"{100 * order:g} %: {rough(nanoseconds(at))}")
+
+
+def name_quantile(axes: Axes, side: str, at: float, height: float, text: str) -> None:
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8}
     style: dict[str, Any] = {"textcoords": "offset points", "size": 9.5, "bbox": ground}
-    text = f"{100 * order:g} %: {rough(nanoseconds(at))}"
-    place: dict[str, Any] = {"xytext": (9, -3), "ha": "left", "va": "center"}
-    if order > 0.5:
-        place = {"xytext": (-9, 3), "ha": "right", "va": "center"}
-    axes.annotate(text, (at, height), **style, **place).set_in_layout(False)
+    shift = (9, -4) if side == "right" else (-9, 3)
+    across = "left" if side == "right" else "right"
+    name = axes.annotate(text, (at, height), xytext=shift, ha=across, va="center", **style)
+    name.set_in_layout(False)
 
 
 def draw_mean(axes: Axes, mean: float | None) -> None:
@@ -121,12 +138,10 @@ def makespan_law_figure(advice: Advice) -> Figure:
         room = 0.06 * (high - low)
         time_axis(axes, "Time from first queueing to completion", max(low - room, 0), high + room)
         axes.plot(law.at_s, 100 * law.reached, color=BLUE, linewidth=2, label="complete")
-        for order, at in quantiles.items():
-            if isfinite(at):
-                draw_quantile(axes, order, at, 1.0)
+        draw_quantiles(axes, quantiles, 1.0)
         draw_mean(axes, mean)
         axes.set_ylim(0, 104)
         axes.set_ylabel("Chance that the job is complete (%)")
-        axes.legend(loc="lower right", frameon=True, edgecolor="none", framealpha=0.9)
+        add_legend(figure, axes.get_legend_handles_labels()[0])
         what = f"every {show(advice.best.interval)} · {setting(advice)}"
         return finish(figure, makespan_finding(quantiles, mean, "such jobs"), what)

@@ -18,6 +18,7 @@ from ckptsim.plots.style import (
     PURPLE,
     VERMILION,
     Floats,
+    add_legend,
     finish,
     rough,
     sheet,
@@ -46,7 +47,7 @@ def survival_figure(
     )
     censored = np.asarray(censored_s, np.float64)
     with styled():
-        figure, (axes,) = sheet(4.8)
+        figure, (axes,) = sheet(5.6)
         band: dict[str, Any] = {"step": "post", "color": PALE, "alpha": 0.6, "linewidth": 0}
         axes.fill_between(at, lows, highs, label="95 % band", **band)
         axes.step(at, steps, where="post", color=BLACK, linewidth=1.8, label="Kaplan-Meier")
@@ -55,7 +56,7 @@ def survival_figure(
         time_axis(axes, "Age of the lease", 0, 1.02 * max(at[-1], *censored, 1.0))
         axes.set_ylim(0, 103)
         axes.set_ylabel(f"Leases without {end} yet (%)")
-        axes.legend(loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
+        add_legend(figure, axes.get_legend_handles_labels()[0])
         return finish(figure, survival_finding(at, steps, end))
 
 

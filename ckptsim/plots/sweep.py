@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CELLS_PRINTED = 150
+TENTHS_ACROSS = 16  # columns: in more of them tenths would touch each other
 SATURATED = "link_saturated"
 COUNTS = ("count", "seed", "replications")  # keys of the scenario that are numbers, not times
 
@@ -224,7 +225,8 @@ def name_places(axes: Axes, key: Scale, found: Sequence[float | str], *, vertica
 def print_cells(axes: Axes, numbers: Floats, scale: Scale) -> None:
     known = numbers[np.isfinite(numbers)]
     low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
-    digits = 1 if scale.is_share or high < 100 else 0
+    tenths = (scale.is_share or high < 100) and numbers.shape[1] <= TENTHS_ACROSS
+    digits = 1 if tenths else 0
     for (row, column), number in np.ndenumerate(numbers):
         dark = number < low + 0.55 * (high - low)
         style: dict[str, Any] = {"ha": "center", "va": "center", "size": 8.5}
