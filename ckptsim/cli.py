@@ -38,6 +38,9 @@ GROUPS = {
         "audit": Entry(
             "audit:command", "Where the slot time of past jobs went, from their event logs."
         ),
+        "explore": Entry(
+            "explore:command", "A page to play with: sliders, curves, leases; needs no network."
+        ),
         "lesson": Entry(
             "lesson:command", "The 84-minute analysis of HTCondor's manual, step by step."
         ),

@@ -1,0 +1,1 @@
+"""The explorer: a page to play with, that solves a question exactly and needs no network."""
