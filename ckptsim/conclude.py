@@ -1,6 +1,7 @@
 """What lifetimes tell: the law to plan with, how sure it is, and that in sentences."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,7 +67,8 @@ def conclude(lifetimes: Lifetimes, end: str = "end") -> Conclusion | None:
         return None
     tried = fits(kept)
     chosen = choose(tried)
-    sentences = *_limit_told(limit, end), _law_told(chosen, end), *_doubts(chosen, kept)
+    doubts = *_doubts(chosen, kept), *_passed_over(tried, chosen)
+    sentences = *_limit_told(limit, end), _law_told(chosen, end), *doubts
     return Conclusion(chosen, tried, limit and limit.limit_s, sentences, kept)
 
 
@@ -188,6 +190,16 @@ def _doubts(fit: Fit, lifetimes: Lifetimes) -> tuple[str, ...]:
             f"chance ({chance(fit.p)}): take it for a summary."
         )
     return tuple(doubts)
+
+
+def _passed_over(tried: Sequence[Fit], chosen: Fit) -> tuple[str, ...]:
+    """That AICc would have another law, if it had a mean."""
+    best = min(tried, key=lambda fit: fit.aicc)
+    if math.isfinite(best.law.mean):
+        return ()
+    better = f"would be better ({best.aicc:,.1f} against {chosen.aicc:,.1f})"
+    without = "but it has no mean: it says nothing of late ends, and is not used"
+    return (f"By AICc a {law_words(best.law)} {better}, {without}.",)
 
 
 def chance(p: float) -> str:

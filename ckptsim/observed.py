@@ -9,14 +9,14 @@ Legend: d, observed ends; T, total time of all lifetimes, in seconds.
 import csv
 import itertools
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ckptsim.errors import DataError, nearest
 from ckptsim.htcondor.eventlog import open_text
 from ckptsim.htcondor.leases import End, Lease
+from ckptsim.units import SECOND, Unit, unit_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,8 @@ def from_leases(leases: Iterable[Lease], end: End) -> Lifetimes:
 # --- tables ---------------------------------------------------------------------------------------
 
 _EXPECTED = "a CSV table with a column of durations in seconds"
-_DURATION_COLUMNS = re.compile(r"(lifetime|duration)_(s|min|h|d)|seconds|minutes|hours|days")
-_UNITS = {
-    **dict.fromkeys(("seconds", "s"), 1),
-    **dict.fromkeys(("minutes", "min"), 60),
-    **dict.fromkeys(("hours", "h"), 3600),
-    **dict.fromkeys(("days", "d"), 86_400),
-}
+_DURATIONS = {"lifetime", "duration"}  # what columns of them are called, perhaps with a unit
+_UNEVEN = {"mo", "month", "months", "y", "yr", "yrs", "year", "years"}
 _NO_CAUSE = {"", "-", "none", "censored", "running", "still running", "finished"}
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -99,14 +94,15 @@ def from_csv(
 ) -> Lifetimes:
     """Read lifetimes from a CSV table, plain or gzipped.
 
-    `column` is the one of durations: by default the first called `lifetime_…` or `duration_…`, or
-    the only one of numbers. They are in seconds, or in what its name ends in: `_s`, `_min`, `_h`,
-    `_d`, or the whole word (`days`). `observed` names a column that is 1 where the end was observed
-    and 0 where it was censored, `censored` one with the opposite sense; by default the columns
-    called so, if any, else every end is taken as observed.
+    `column` is the one of durations: by default the first called `lifetime…` or `duration…`, or
+    the only one of numbers. They are in seconds, or in what its name ends in: `_ms`, `_s`, `_min`,
+    `_h`, `_d`, `_w` or the word, or in what is its whole name (`days`). `observed` names a column
+    that is 1 where the end was observed and 0 where it was censored, `censored` one with the
+    opposite sense; by default the columns called so, if any, else every end is taken as observed.
 
     Raises:
-        DataError: no such file or column, or a cell that is not what its column should hold.
+        DataError: no such file or column, a unit of no one length (months), or a cell that is not
+            what its column should hold.
 
     """
     return lifetimes_of(read_cells(path), column, observed, censored)
@@ -120,9 +116,10 @@ def lifetimes_of(
 ) -> Lifetimes:
     """The same of a table that is read."""
     observed, censored = _flag_columns(table, observed, censored)
-    name = column or _duration_column(table, {observed, censored})
+    name = column or duration_column(table, {observed, censored})
     durations = _durations(table, name)
-    readable = table.in_file and unit_of(name) == 1  # empirical(…) reads seconds
+    unit = unit_of(name)
+    readable = table.in_file and (unit is None or unit.length == SECOND)  # as empirical(…) reads
     source = f"{table.where}:{name}" if readable else ""
     if flag := observed or censored:
         told = (_flag(table.where, flag, line, cell) for line, cell in table.cells(flag))
@@ -149,20 +146,33 @@ def causes_of(
     if cause is None and "cause" not in table.names:
         return None
     words = tuple(cell.lower() for _, cell in table.cells(cause or "cause"))
-    name = column or _duration_column(table, {cause or "cause"})
+    name = column or duration_column(table, {cause or "cause"})
     return _durations(table, name), tuple(None if word in _NO_CAUSE else word for word in words)
 
 
-def unit_of(column: str) -> int:
-    """The seconds in the unit that a column's name ends in; 1 where it tells none."""
-    whole, _, unit = column.lower().rpartition("_")
-    return 1 if not whole and len(unit) <= 3 else _UNITS.get(unit, 1)
+def unit_of(column: str) -> Unit | None:
+    """The unit that a column's name ends in, or is in the plural; None where it tells none."""
+    whole, _, word = column.lower().rpartition("_")
+    unit = unit_named(word)
+    return unit if unit and (whole or word == unit.plural) else None
 
 
 def _durations(table: Cells, name: str) -> tuple[float, ...]:
-    unit = unit_of(name)
+    """The cells of a column in seconds."""
+    _refuse_uneven(table.where, name)
+    unit = unit_of(name) or Unit(SECOND, "seconds")
+    scale, expected = unit.length / SECOND, unit.plural
     cells = table.cells(name)
-    return tuple(unit * _duration(table.where, name, line, cell) for line, cell in cells)
+    return tuple(scale * _duration(table.where, name, expected, *each) for each in cells)
+
+
+def _refuse_uneven(where: str, name: str) -> None:
+    whole, _, word = name.lower().rpartition("_")
+    if word in _UNEVEN and (whole or word.endswith("s")):
+        raise DataError(
+            f"{where}:1: column {name}: {word} are of no one length; "
+            "expected seconds, minutes, hours, days or weeks: write them in days"
+        )
 
 
 def read_cells(path: Path) -> Cells:
@@ -195,8 +205,9 @@ def _flag_columns(
     return None, "censored" if "censored" in table.names else None
 
 
-def _duration_column(table: Cells, flags: set[str | None]) -> str:
-    named = [name for name in table.names if _DURATION_COLUMNS.fullmatch(name.lower())]
+def duration_column(table: Cells, flags: Collection[str | None]) -> str:
+    """The column of durations, which is none of the flags."""
+    named = [name for name in table.names if _is_of_durations(name.lower())]
     numbers = [
         name
         for name, cell in zip(table.names, table.rows[0][1], strict=False)
@@ -208,6 +219,14 @@ def _duration_column(table: Cells, flags: set[str | None]) -> str:
     raise DataError(f"{table.where}:1: {choice}; name the one that holds durations in seconds")
 
 
+def _is_of_durations(name: str) -> bool:
+    """Does the name of a column, in small letters, say that it holds durations?"""
+    whole, _, word = name.rpartition("_")
+    if whole in _DURATIONS:
+        return word in _UNEVEN or unit_named(word) is not None
+    return name in _DURATIONS or (not whole and unit_of(name) is not None)
+
+
 def _number(cell: str) -> float | None:
     try:
         return float(cell)
@@ -215,12 +234,11 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _duration(where: str, column: str, line: int, cell: str) -> float:
+def _duration(where: str, column: str, expected: str, line: int, cell: str) -> float:
     number = _number(cell)
     if number is None or not 0 <= number < math.inf:
         found = repr(cell[:40]) if cell else "nothing"
-        word = {1: "seconds", 60: "minutes", 3600: "hours", 86_400: "days"}[unit_of(column)]
-        raise DataError(f"{where}:{line}: {column} is {found}; expected {word}, 0 or more")
+        raise DataError(f"{where}:{line}: {column} is {found}; expected {expected}, 0 or more")
     return number
 
 

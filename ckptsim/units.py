@@ -6,6 +6,7 @@ laws and formulas are in float seconds.
 
 import re
 from fractions import Fraction
+from typing import NamedTuple
 
 from ckptsim.errors import ScenarioError
 
@@ -41,6 +42,22 @@ _LENGTHS = {
     "w": 7 * DAY,
 }
 _UNITS = {name: _LENGTHS[unit] for unit, names in _NAMES.items() for name in names.split()}
+
+
+class Unit(NamedTuple):
+    """A unit of time."""
+
+    length: int  # ns
+    plural: str
+
+
+def unit_named(name: str) -> Unit | None:
+    """The unit of time that a word, in small letters, is a name of."""
+    for unit, names in _NAMES.items():
+        if name in names.split():
+            return Unit(_LENGTHS[unit], names.split()[-1])
+    return None
+
 
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 _TERM = re.compile(rf"\s*({_NUMBER})\s*([^\W\d_]+)\s*")

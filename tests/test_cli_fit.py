@@ -117,6 +117,11 @@ def test_no_folder_to_write_to_is_told_before_anything_is_read(tmp_path, ckptsim
     assert "none/mine.toml: there is no folder none; make it first" in done.stderr
 
 
+def unwrapped(path):
+    """A file whose comments are on one line each."""
+    return path.read_text().replace("\n#   ", " ")
+
+
 CAUSES = "lifetime_h,cause\n1,evicted\n2,power failure\n3,removed\n4,\n30,finished\n"
 
 
@@ -136,6 +141,53 @@ def test_competing_causes_of_a_table(tmp_path, ckptsim, printed):
         "removed",
     ]
     assert found["laws"][0]["tried"][0]["parameters"][0]["value"] == 40 * 3600
+
+
+def test_causes_are_read_as_words_and_told(tmp_path, printed):
+    """What denies it is no eviction, and a shutdown does not say that a machine was down."""
+    text = (
+        "lifetime_h,cause\n1,Preempted\n2,no eviction\n3,not failed\n4,shutdown\n5,node failure\n"
+    )
+    (tmp_path / "t.csv").write_text(text)
+    told = printed(tmp_path, "t.csv")
+    assert "1 eviction in 15 h" in told
+    assert "1 power failure in 15 h" in told
+    assert (
+        "Taken as evictions: preempted. As power failures: node failure. As neither: "
+        "no eviction, not failed, shutdown."
+    ) in told
+
+
+def test_no_unit_in_the_column_s_name_is_told(tmp_path, printed):
+    (tmp_path / "t.csv").write_text("zone,runtime\na,100\nb,200\n")
+    told = printed(tmp_path, "t.csv")
+    assert "Column runtime names no unit: its lifetimes are taken as seconds." in told
+    (tmp_path / "t.csv").write_text("zone,runtime_s\na,100\nb,200\n")
+    assert "names no unit" not in printed(tmp_path, "t.csv")
+
+
+def test_of_a_rate_alone_the_scenario_says_so(tmp_path, printed):
+    (tmp_path / "steps.csv").write_text("0,0\n0,2\n1,2\n1,5\n3,5\n3,4\n4,4\n")
+    printed(tmp_path, "steps.csv", "--scenario", "mine.toml")
+    told = "1 end seen in 16 h: only the rate is known, not lifetimes, so it is exponential."
+    assert told in unwrapped(tmp_path / "mine.toml")
+
+
+def test_few_lifetimes_are_no_empirical_law(tmp_path, printed):
+    """The comment says exponential, and so does the key."""
+    (tmp_path / "t.csv").write_text("lifetime_s\n100\n100\n100\n9000\n")
+    printed(tmp_path, "t.csv", "--scenario", "mine.toml")
+    told = "too few to tell the shape of the law, so it is exponential."
+    assert told in unwrapped(tmp_path / "mine.toml")
+    assert load(tmp_path / "mine.toml", {}).slots.evictions == Exponential(2325)
+
+
+def test_the_numbers_told_are_those_that_the_law_is_fitted_to(tmp_path, ckptsim):
+    """355 of the 1,442 end at the limit, and are cut short by it."""
+    done = ckptsim(tmp_path, "fit", GCP, "--json", "--no-report")
+    (law,) = json.loads(done.stdout)["laws"]
+    assert (law["ends"], law["censored"]) == (1_087, 355)
+    assert law["exposure_s"] == pytest.approx(11_879 * 3600, rel=1e-4)
 
 
 def test_a_trace_of_steps_gives_a_rate(tmp_path, ckptsim):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ckptsim.errors import DataError
 from ckptsim.observed import Lifetimes, causes_from_csv, from_csv, unit_of
 from ckptsim.traces_read import read_trace
+from ckptsim.units import SECOND
 
 DAY = 86_400.0
 LANL_HEADER = (
@@ -202,11 +203,31 @@ def test_any_file_is_a_trace_or_none_or_a_clear_mistake(tmp_path_factory, head, 
     ("column", "seconds"),
     [
         *(("lifetime_s", 1), ("lifetime_min", 60), ("life_h", 3600), ("Duration_D", 86_400)),
-        *(("days", 86_400), ("up_hours", 3600), ("hours_up", 1), ("h", 1), ("min", 1), ("x", 1)),
+        *(("days", 86_400), ("up_hours", 3600), ("life_ms", 0.001), ("life_us", 1e-6)),
+        *(("lifetime_weeks", 604_800), ("life_hrs", 3600), ("up_sec", 1), ("life_day", 86_400)),
     ],
 )
-def test_the_unit_is_what_the_name_ends_in(column, seconds):
-    assert unit_of(column) == seconds
+def test_the_unit_is_what_the_name_ends_in(tmp_path, column, seconds):
+    path = tmp_path / "t.csv"
+    path.write_text(f"zone,{column}\na,3\n")
+    assert from_csv(path, column).durations_s == pytest.approx((3 * seconds,), rel=1e-12)
+    assert unit_of(column).length == pytest.approx(seconds * SECOND)
+
+
+@pytest.mark.parametrize("column", ["hours_up", "h", "min", "day", "x", "lifetime", "1"])
+def test_a_name_that_ends_in_no_unit_tells_none(tmp_path, column):
+    path = tmp_path / "t.csv"
+    path.write_text(f"zone,{column}\na,3\n")
+    assert unit_of(column) is None
+    assert from_csv(path, column).durations_s == (3,)
+
+
+@pytest.mark.parametrize("column", ["lifetime_years", "Life_yr", "months", "up_month"])
+def test_units_that_have_no_one_length_are_refused(tmp_path, column):
+    path = tmp_path / "t.csv"
+    path.write_text(f"zone,{column}\na,3\n")
+    with pytest.raises(DataError, match=f"t.csv:1: column {column}: .* of no one length; .* days"):
+        from_csv(path, column)
 
 
 def test_hours_become_seconds_and_are_no_empirical_law_s(tmp_path):

@@ -82,7 +82,7 @@ def fit(
     `data` are paths as `ckptsim fit` takes them (job event logs, a CSV table, a trace), or a data
     frame, or lifetimes in seconds, all of them seen to their end. The other arguments name columns
     of a table, as the command's flags do; a column of times, or a series with a name, is in what
-    its name ends in: `_s`, `_min`, `_h` or `_d`. Raises CkptsimError.
+    its name ends in: `_s`, `_min`, `_h`, `_d` or another unit. Raises CkptsimError.
 
     >>> import ckptsim as cs
     >>> import pandas as pd

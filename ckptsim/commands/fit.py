@@ -1,13 +1,22 @@
 """`ckptsim fit`: laws from logs, traces and tables of lifetimes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ckptsim.commands.fit_scenario import refuse_foreign, write_scenario
-from ckptsim.commands.fit_told import Findings, brief, incidence_rows, law_rows, told, toml_lines
+from ckptsim.commands.fit_told import (
+    Findings,
+    brief,
+    cut_short,
+    incidence_rows,
+    law_rows,
+    told,
+    toml_lines,
+)
 from ckptsim.commands.options import deliver, matching, report_folder, report_options
 from ckptsim.commands.plan_evidence import WITHOUT_A_WAIT
 from ckptsim.conclude import about, conclude, conclude_of
@@ -15,7 +24,15 @@ from ckptsim.errors import DataError, ScenarioError
 from ckptsim.fit import Risk, learn
 from ckptsim.fitting import Fit
 from ckptsim.htcondor.leases import End
-from ckptsim.observed import Cells, Lifetimes, causes_of, lifetimes_of, read_cells
+from ckptsim.observed import (
+    Cells,
+    Lifetimes,
+    causes_of,
+    duration_column,
+    lifetimes_of,
+    read_cells,
+    unit_of,
+)
 from ckptsim.report import Report
 from ckptsim.survival import Incidence, Survival, aalen_johansen, kaplan_meier
 from ckptsim.traces_read import EVICTIONS, FAILURES, Trace, read_trace
@@ -24,17 +41,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CURVE_POINTS = 200
+CAUSES_SHOWN = 5
 ANOTHER_LAW = (
     "Another law. These were fitted; the less its AICc, the better a law describes the data for "
     "the parameters that it takes."
 )
 CURVES = 4  # laws in a picture: the chosen one, the exponential and the next best
 JOBS_OWN = {End.FINISHED, End.RUNNING}  # the slot did not end
-# Words of causes that are a loss with notice, and of those that are one without.
-WORDS = {
+# How words in causes begin that are a loss with notice, and those that are one without.
+STEMS = {
     EVICTIONS: ("evict", "preempt", "reclaim", "revok"),
     FAILURES: ("power", "contact", "fail", "crash", "down"),
 }
+DENIED = {"no", "not", "non", "never", "without"}
+INCIDENCE = (
+    "The share of leases that each cause has ended by then, all causes at work (Aalen and "
+    "Johansen); a lease that its job ended is cut short."
+)
 
 
 @click.command("fit")
@@ -62,7 +85,7 @@ def command(
     """Learn how slots are lost: laws of evictions and power failures, and how sure they are.
 
     FILE is an HTCondor job event log; a CSV table (.csv, .csv.gz) with a column of lifetimes, in
-    seconds unless its name ends in _min, _h or _d; or a trace that is known by its content: spot
+    seconds unless its name ends in a unit (_min, _h, days); or a trace known by its content: spot
     instances (SkyPilot's JSON, Bamboo's CSV), LANL's failures, lives of GPUs (days, dead).
     Lifetimes that something else cut short are censored, not dropped.
     """
@@ -105,7 +128,7 @@ def of_cells(table: Cells, asked: dict[str, str]) -> Findings:
     if not {"observed", "censored"} & set(asked):
         caused = causes_of(table, asked.get("column"), asked.get("cause"))
         if caused:
-            return of_causes(table.where, *caused)
+            return of_causes(table.where, *caused, unit_untold(table, asked))
     elif "cause" in asked:
         raise ScenarioError(
             "--cause: its empty cells tell what was cut short; leave out --observed and --censored"
@@ -115,7 +138,8 @@ def of_cells(table: Cells, asked: dict[str, str]) -> Findings:
     if conclusion is None:
         raise nothing_lasted(table.where)
     risk = Risk(EVICTIONS, lifetimes, conclusion)
-    return Findings((risk,), (seen(lifetimes), *conclusion.sentences), (), conclusion.limit_s)
+    told = seen(lifetimes), *unit_untold(table, asked), *conclusion.sentences
+    return Findings((risk,), told, (), conclusion.limit_s)
 
 
 def of_trace(path: Path, trace: Trace) -> Findings:
@@ -136,26 +160,67 @@ def of_trace(path: Path, trace: Trace) -> Findings:
     return Findings(risks, sentences, (), conclusion.limit_s, incidence, gaps_s=trace.gaps_s)
 
 
-def of_causes(where: str, durations: tuple[float, ...], causes: tuple[str | None, ...]) -> Findings:
+def of_causes(
+    where: str,
+    durations: tuple[float, ...],
+    causes: tuple[str | None, ...],
+    notes: tuple[str, ...] = (),
+) -> Findings:
     """What a table with a cause for each end tells: each is fitted with the others as censoring."""
+    kinds = {cause: kind_of(cause) for cause in causes if cause}
     risks = []
-    for key, words in WORDS.items():
-        observed = tuple(any(word in (cause or "") for word in words) for cause in causes)
+    for key in STEMS:
+        observed = tuple(kinds.get(cause or "") == key for cause in causes)
         lifetimes = Lifetimes(durations, observed)
         if any(observed) and (conclusion := conclude(lifetimes, key_word(key))):
             risks.append(Risk(key, lifetimes, conclusion))
     if not risks:
-        named = ", ".join(sorted({cause for cause in causes if cause})[:5]) or "none"
         raise DataError(
-            f"{where}: no cause is an eviction or a failure; found {named}; "
+            f"{where}: no cause is an eviction or a failure; found {first_of(kinds)}; "
             "expected words such as evicted, preempted, power failure or failed"
         )
-    sentences = [sentence for risk in risks for sentence in risk.conclusion.sentences]
-    limit_s = next((risk.conclusion.limit_s for risk in risks), None)
     whole = Lifetimes(durations, tuple(cause is not None for cause in causes))
-    return Findings(
-        tuple(risks), (seen(whole), *sentences), (), limit_s, aalen_johansen(durations, causes)
-    )
+    concluded = [sentence for risk in risks for sentence in risk.conclusion.sentences]
+    sentences = (seen(whole), *notes, kinds_told(kinds), *concluded)
+    limit_s = next((risk.conclusion.limit_s for risk in risks), None)
+    return Findings(tuple(risks), sentences, (), limit_s, aalen_johansen(durations, causes))
+
+
+def kind_of(cause: str) -> str | None:
+    """The key of the scenario that a cause, in small letters, belongs to.
+
+    None for those that deny it, and for those that could be of either kind.
+    """
+    words = re.findall(r"[^\W\d_]+", cause)
+    found = [key for key, stems in STEMS.items() if any(word.startswith(stems) for word in words)]
+    return found[0] if len(found) == 1 and not DENIED & set(words) else None
+
+
+def kinds_told(kinds: Mapping[str, str | None]) -> str:
+    """Which causes are taken as what."""
+    titles = {EVICTIONS: "evictions", FAILURES: "power failures", None: "neither"}
+    told = [
+        f"s {title}: {first_of([cause for cause, kind in kinds.items() if kind == key])}"
+        for key, title in titles.items()
+        if key in kinds.values()
+    ]
+    return f"Taken a{'. A'.join(told)}."
+
+
+def first_of(causes: Collection[str]) -> str:
+    """Causes, by name; of very many the first."""
+    named = sorted(causes)[:CAUSES_SHOWN]
+    more = len(causes) - len(named)
+    return (", ".join(named) or "none") + (f" and {more} more" if more else "")
+
+
+def unit_untold(table: Cells, asked: Mapping[str, str]) -> tuple[str, ...]:
+    """A note where the column of lifetimes does not say what they are in."""
+    flags = {*asked.values(), "observed", "censored", "cause"}
+    name = asked.get("column") or duration_column(table, flags)
+    if unit_of(name):
+        return ()
+    return (f"Column {name} names no unit: its lifetimes are taken as seconds.",)
 
 
 def key_word(key: str) -> str:
@@ -194,9 +259,9 @@ def document(found: Findings) -> dict[str, Any]:
             {
                 "key": risk.key,
                 "law": risk.conclusion.chosen.law.describe(),
-                "ends": risk.lifetimes.ends or risk.conclusion.chosen.ends,
-                "censored": len(risk.lifetimes.durations_s) - risk.lifetimes.ends,
-                "exposure_s": risk.lifetimes.exposure_s or risk.conclusion.chosen.exposure_s,
+                "ends": risk.conclusion.chosen.ends,
+                "censored": cut_short(risk.conclusion),
+                "exposure_s": risk.conclusion.chosen.exposure_s,
                 "tried": [fit_json(fit) for fit in risk.conclusion.tried],
             }
             for risk in found.risks
@@ -246,9 +311,7 @@ def report_on(found: Findings, folder: Path) -> Report:
     for risk in found.risks:
         add_risk(report, risk)
     if found.incidence and len(found.incidence.causes) > 1:
-        report.say(
-            "### How leases end", "Were it for these causes alone: the share that has by then."
-        )
+        report.say("### How leases end", INCIDENCE)
         report.table(incidence_rows(found.incidence))
     report.say("## What would change it", ANOTHER_LAW)
     for risk in found.risks:

@@ -1,12 +1,9 @@
 """The scenario file that `ckptsim fit --scenario` writes: each number with where it came from."""
 
-import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import quantiles
-
-import numpy as np
 
 from ckptsim.commands.fit_told import (
     Findings,
@@ -14,6 +11,7 @@ from ckptsim.commands.fit_told import (
     chosen_told,
     duration,
     in_slots,
+    longest_of_the_endless,
     parameter_told,
     to_plan_with,
 )
@@ -22,8 +20,6 @@ from ckptsim.fit import Risk
 from ckptsim.htcondor.leases import counted
 from ckptsim.lifetimes import Empirical
 from ckptsim.report import write_whole
-from ckptsim.search import AS_GOOD_AS_NONE
-from ckptsim.units import LONGEST, SECOND
 
 MARK = "# Written by ckptsim fit from "
 WIDTH = 98
@@ -99,15 +95,6 @@ def lines(found: Findings, files: Sequence[Path]) -> Iterator[str]:
     if found.gaps_s:
         told = f"{counted(len(found.gaps_s), 'gap')} from losing or leaving a slot to the next"
         yield from measured("gap", told, found.gaps_s)
-
-
-def longest_of_the_endless(found: Findings) -> float | None:
-    """The longest lifetime seen, if the laws let many a lease outlast a century; seconds."""
-    century = np.array([LONGEST / SECOND])
-    laws = [risk.conclusion.chosen.law for risk in in_slots(found)]
-    lasting = math.prod(float(law.survival(century)[0]) for law in laws)
-    seen = [max(risk.lifetimes.durations_s, default=0.0) for risk in in_slots(found)]
-    return max(seen, default=0.0) or None if lasting > AS_GOOD_AS_NONE else None
 
 
 def from_anywhere(risk: Risk) -> str:

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ckptsim.conclude import POOR, about, chance
+import numpy as np
+
+from ckptsim.conclude import POOR, Conclusion, about, chance
 from ckptsim.fit import Risk
-from ckptsim.fitting import Fit, Parameter
+from ckptsim.fitting import FEW, Fit, Parameter
 from ckptsim.htcondor.leases import counted
 from ckptsim.lifetimes import Law
+from ckptsim.search import AS_GOOD_AS_NONE
 from ckptsim.survival import Incidence
 from ckptsim.terminal import strong, table
+from ckptsim.units import LONGEST, SECOND
 
 BY_THEN_S = (3600, 8 * 3600, 24 * 3600)  # ages at which incidences are shown
 NOT_TIMES = {"shape", "sigma", "cv", "p"}
@@ -117,13 +121,22 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def cut_short(conclusion: Conclusion) -> int:
+    """How many of the lifetimes that the laws were fitted to were not seen to their end."""
+    return len(conclusion.kept.durations_s) - conclusion.kept.ends
+
+
 def chosen_told(risk: Risk) -> str:
     """The chosen law's grounds in a sentence: for the comment of a scenario."""
     fit, tried = risk.conclusion.chosen, risk.conclusion.tried
-    cut = len(risk.conclusion.kept.durations_s) - fit.ends
-    seen = f"{counted(fit.ends, 'end')} seen and {cut:,} cut short in {about(fit.exposure_s)}"
-    if len(tried) == 1:
+    ends, time = f"{counted(fit.ends, 'end')} seen", about(fit.exposure_s)
+    if not risk.conclusion.kept.durations_s:
+        return f"{ends} in {time}: only the rate is known, not lifetimes, so it is exponential."
+    seen = f"{ends} and {cut_short(risk.conclusion):,} cut short in {time}"
+    if fit.ends < FEW:
         return f"{seen}: too few to tell the shape of the law, so it is exponential."
+    if len(tried) == 1:
+        return f"{seen}: no law with a shape could be fitted, so it is exponential."
     others = ", ".join(f"{each.family} {each.aicc:,.1f}" for each in tried if each is not fit)
     fits_so = "" if fit.p is None else f", {chance(fit.p)}"
     return (
@@ -135,7 +148,8 @@ def chosen_told(risk: Risk) -> str:
 def to_plan_with(risk: Risk) -> str:
     """The chosen law; where none follows lifetimes that were all seen, the lifetimes themselves."""
     lifetimes, chosen = risk.conclusion.kept, risk.conclusion.chosen
-    if lifetimes.source and all(lifetimes.observed) and chosen.misfit > POOR:
+    is_known = lifetimes.source and all(lifetimes.observed)
+    if is_known and chosen.ends >= FEW and chosen.misfit > POOR:
         return f"empirical({lifetimes.source})"
     return brief(chosen.law)
 
@@ -143,6 +157,15 @@ def to_plan_with(risk: Risk) -> str:
 def in_slots(found: Findings) -> Iterator[Risk]:
     """The risks that are keys of a scenario's slots: repairs are not."""
     return (risk for risk in found.risks if risk.key.startswith("slots."))
+
+
+def longest_of_the_endless(found: Findings) -> float | None:
+    """The longest lifetime seen, if the laws let many a lease outlast a century; seconds."""
+    century = np.array([LONGEST / SECOND])
+    laws = [risk.conclusion.chosen.law for risk in in_slots(found)]
+    lasting = math.prod(float(law.survival(century)[0]) for law in laws)
+    seen = [max(risk.lifetimes.durations_s, default=0.0) for risk in in_slots(found)]
+    return max(seen, default=0.0) or None if lasting > AS_GOOD_AS_NONE else None
 
 
 def toml_lines(found: Findings) -> Iterator[str]:
@@ -153,3 +176,5 @@ def toml_lines(found: Findings) -> Iterator[str]:
         yield f'{risk.key.removeprefix("slots.")} = "{to_plan_with(risk)}"{worst}'
     if found.limit_s:
         yield f'limit = "{duration(found.limit_s)}"'
+    elif longest_s := longest_of_the_endless(found):
+        yield f'limit = "{duration(longest_s)}"  # the longest seen: the law has no end'

@@ -27,7 +27,7 @@ from ckptsim.scenario import load
 from ckptsim.search import Search
 from ckptsim.units import SECOND
 
-LIMIT_S, WRITE_S, SLOTS, SEED = 24, 0.8, 16, 1
+LIMIT_S, WRITE_S, SLOTS, SEED = 24, 0.8, 30, 1
 RESTART_S = 0.25  # planned with; what it really takes is measured
 SCENARIO = f"""\
 seed = {SEED}
