@@ -147,6 +147,31 @@ def test_plan_from_logs(shared):
     assert any("no eviction" in line.lower() or "1 eviction" in line for line in found["evidence"])
 
 
+LOG = Path(__file__).parent / "data" / "condor-logs" / "htcanalyze_job_evicted.log"
+
+
+def test_a_plan_from_little_says_so_first():
+    done = ckptsim("plan", "--log", str(LOG), "--write", "1min", *FEW, "--no-report")
+    assert done.stdout.startswith(
+        "Only 1 eviction in 23.7 min of these logs: the best interval may be anywhere between "
+        "2 min 1 s and 27 min 26 s (95 %).\nCheckpoint every 6 min 14 s of computing.\n"
+    )
+
+
+def test_a_plan_from_no_eviction_is_for_the_worst_and_tells_other_losses(shared):
+    log = shared / "data" / "condor-logs" / "licensed" / "usgs_sleep.log"
+    told = ckptsim("plan", "--log", str(log), "--write", "1min", *FEW, "--no-report").stdout
+    assert told.startswith(
+        "No eviction in the 7.3 min of these logs: the answer is for the worst that they do not "
+        "rule out.\n"
+    )
+    assert "lower end" not in told  # it is what was planned with
+    assert (
+        "Not planned for: 222 leases that ended otherwise (222 shadow exception); if such jobs go "
+        "on, they too lose what was not committed.\n"
+    ) in told
+
+
 @pytest.mark.slow
 def test_plan_from_every_log_answers_or_says_why_not(shared):
     logs = sorted((shared / "data" / "condor-logs").glob("*/*.log"))

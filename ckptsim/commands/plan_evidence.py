@@ -1,22 +1,27 @@
 """What job event logs give to a plan: values of keys, doubts about them, what they leave open."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ckptsim.bootstrap import Spread
-from ckptsim.htcondor.leases import End
+from ckptsim.conclude import about
+from ckptsim.fitting import FEW
+from ckptsim.htcondor.leases import End, counted
 from ckptsim.lifetimes import Empirical, Law
 from ckptsim.redrawn import laws_redrawn
 from ckptsim.scenario import Scenario
-from ckptsim.terminal import percent, strong
+from ckptsim.terminal import percent
 from ckptsim.units import nanoseconds, show, spelled_seconds
 from ckptsim.variation import with_slots
 
 if TYPE_CHECKING:
     from ckptsim.fit import Evidence
 
+WORST = "the answer is for the worst that they do not rule out"
+OTHERWISE = (End.EXCEPTION, End.FAILED, End.POLICY, End.HELD)  # work is lost, if the job goes on
 WITHOUT_A_WAIT = (End.EVICTED, End.RESCHEDULED)  # gaps that hold no contact lease
 
 
@@ -58,7 +63,7 @@ def doubts(scenario: Scenario, evidence: "Evidence | None") -> list[tuple[str, S
             with_slots(scenario, evictions=fit.law.scaled(mean / fit.law.mean)),
         )
         for end, mean in zip(("lower", "upper"), fit.mean_interval_s, strict=True)
-        if math.isfinite(mean)
+        if math.isfinite(mean) and mean != fit.law.mean  # at worst: that is planned with
     ]
 
 
@@ -71,11 +76,20 @@ def redrawn(scenario: Scenario, evidence: "Evidence | None") -> list[Law]:
     return []
 
 
-def at_worst(evidence: "Evidence | None", scenario: Scenario) -> Iterator[Any]:
-    """A warning where the logs show no eviction, so that the answer is for what might still be."""
+def too_little(
+    evidence: "Evidence | None", scenario: Scenario, spread: Spread | None
+) -> Iterator[str]:
+    """A warning where the logs show so few evictions that the answer may well be another."""
     fit = evidence.evictions if evidence else None
-    if fit and not fit.ends and scenario.slots.evictions == fit.law:
-        yield strong("No eviction in these logs: the answer is for the worst they do not rule out.")
+    if fit is None or scenario.slots.evictions != fit.law or fit.ends >= FEW:
+        return
+    time = f"{about(fit.exposure_s)} of these logs"
+    if not fit.ends:
+        yield f"No eviction in the {time}: {WORST}."
+    elif spread:
+        low, high = show(spread.interval_low), show(spread.interval_high)
+        anywhere = f"the best interval may be anywhere between {low} and {high} (95 %)"
+        yield f"Only {counted(fit.ends, 'eviction')} in {time}: {anywhere}."
 
 
 def from_the_logs(evidence: "Evidence", scenario: Scenario) -> Iterator[str]:
@@ -84,8 +98,18 @@ def from_the_logs(evidence: "Evidence", scenario: Scenario) -> Iterator[str]:
     fit, used = evidence.evictions, scenario.slots.evictions
     if fit and used != fit.law:
         yield f"Not from the logs: evictions are {used.describe()}, as given."
+    yield from unplanned(evidence)
     yield f"No log tells {untold(scenario)}; `ckptsim measure JOB.sub` measures them."
     yield from (f"Left out: {warning}" for warning in evidence.warnings)
+
+
+def unplanned(evidence: "Evidence") -> Iterator[str]:
+    """Losses that are neither evictions nor power failures, and so not in the plan."""
+    ends = Counter(lease.end.value for lease in evidence.leases if lease.end in OTHERWISE)
+    if ends:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in ends.most_common())
+        told = f"{counted(ends.total(), 'lease')} that ended otherwise ({kinds})"
+        yield f"Not planned for: {told}; if such jobs go on, they too lose what was not committed."
 
 
 def untold(scenario: Scenario) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ckptsim.commands.plan_answer import Answer
-from ckptsim.commands.plan_evidence import at_worst, drawn_again, from_the_logs
+from ckptsim.commands.plan_evidence import drawn_again, from_the_logs, too_little
 from ckptsim.commands.plan_modes import MODES_TITLE, confirmed_told, mode_notes, mode_rows
 from ckptsim.doubt import Change
 from ckptsim.exact import Value
@@ -48,7 +48,7 @@ EVERY = dict.fromkeys(Mode, "Checkpoint every {} of computing.") | {
 def told(answer: Answer) -> Iterator[Any]:
     """What is printed, in the order in which one would explain it."""
     advice = answer.advice
-    yield from at_worst(answer.evidence, answer.scenario)
+    yield from map(strong, doubtful(answer))
     yield strong(headline(advice))
     yield from aimed(advice)
     yield price(advice)
@@ -327,6 +327,11 @@ def change_rows(advice: Advice) -> list[list[str]]:
     ]
 
 
+def doubtful(answer: Answer) -> Iterator[str]:
+    """That the logs tell too little, where they do."""
+    return too_little(answer.evidence, answer.scenario, answer.advice.spread)
+
+
 def sureness(answer: Answer) -> Iterator[str]:
     """How sure the answer is: of the data, of the sampling, of the solver."""
     confirmed, best = answer.confirmed, answer.advice.best
@@ -349,7 +354,8 @@ def report_on(answer: Answer, folder: Path) -> Report:
 
     advice, scenario = answer.advice, answer.scenario
     report = Report(folder, "plan", f"{scenario.name}: how often to checkpoint", scenario.seed)
-    report.answer(headline(advice), *aimed(advice), price(advice), *at_the_edge(advice))
+    said = (*doubtful(answer), *aimed(advice), price(advice), *at_the_edge(advice))
+    report.answer(headline(advice), *said)
     report.picture("curve", plots.plan_figure(advice), "Useful fraction over the interval")
     report.data("curve", curve_frame(advice))
     report.table(value_rows(advice))
