@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from math import cbrt, sqrt
+from math import cbrt, isinf, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,7 @@ Wanted = dict[int, range]  # of candidates, the replications that are asked for 
 Prepare = Callable[[Wanted], object]
 Show = Callable[[float], str]
 
+LISTED = 8  # candidates that may be the best, by name
 NARROWEST = 4  # times the first stage: where the bounds are at their best
 GROWTH = 8  # a round adds an eighth of the replications so far: few rounds, little too many
 
@@ -49,6 +50,12 @@ class Stop(Enum):
     TOLD = "told"  # the chosen one is within the indifference of the best
     BUDGET = "budget"  # all replications allowed are used
     ASKED = "asked"  # whoever runs the race has not gone on
+
+
+UNFINISHED = {
+    Stop.BUDGET: "all replications allowed are used",
+    Stop.ASKED: "the comparison was not finished",
+}
 
 
 @dataclass(frozen=True)
@@ -99,8 +106,7 @@ class Selection:
         if len(named) == 1:
             return f"{named[0]} is the only candidate."
         said = f"{self._confidently()}, all of it together and whenever stopped: "
-        said += f"{self._who(named)}; {named[self.best]} is at most {show(self.regret)} worse than "
-        said += f"the best. {self._why(show)}{self._ties(named)}"
+        said += f"{self._who(named)}; {self._worse(named[self.best], show)}{self._ties(named)}"
         return said + " Differences between replications are taken to be normal."
 
     def _confidently(self) -> str:
@@ -110,17 +116,22 @@ class Selection:
         if len(self.among) == 1:
             return f"{named[self.best]} is the best of {len(named)}"
         told = ", ".join(named[one] for one in self.among)
+        if len(self.among) > LISTED:
+            first, last = named[self.among[0]], named[self.among[-1]]
+            told = f"{len(self.among)} from {first} to {last}"
         return f"the best of {len(named)} is one of {told}, which cannot be told apart"
+
+    def _worse(self, best: str, show: Show) -> str:
+        if isinf(self.regret):
+            told = f"how much worse than the best {best} is, so few replications do not tell"
+            return f"{told}: {UNFINISHED[self.stop]}."
+        return f"{best} is at most {show(self.regret)} worse than the best. {self._why(show)}"
 
     def _why(self, show: Show) -> str:
         asked = f"the {show(self.goal.indifference)} asked for"
-        match self.stop:
-            case Stop.TOLD:
-                return f"That is within {asked}."
-            case Stop.BUDGET:
-                return f"That is more than {asked}: all replications allowed are used."
-            case Stop.ASKED:
-                return f"That is more than {asked}: the comparison was not finished."
+        if self.stop is Stop.TOLD:
+            return f"That is within {asked}."
+        return f"That is more than {asked}: {UNFINISHED[self.stop]}."
 
     def _ties(self, named: Sequence[str]) -> str:
         if len(self.equal) == 1:

@@ -1,6 +1,7 @@
 """Plans of pools: where the truth is known they find it, and they never say more than they know."""
 
 import json
+import math
 import subprocess
 import sys
 
@@ -153,6 +154,7 @@ def test_what_it_does_not_know_it_does_not_say():
     assert len(selection.among) > 1
     assert "all replications allowed are used" in telling.statement(plan)
     assert telling.document(plan)["regret_bound"] == selection.regret
+    assert telling.difference(plan, -math.inf) == "unknown"
 
 
 def test_each_class_has_an_interval_of_its_own_where_that_is_better():

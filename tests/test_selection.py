@@ -256,6 +256,17 @@ def test_an_exhausted_budget_still_says_all_that_is_known():
     )
 
 
+def test_of_too_few_replications_it_says_that_they_do_not_tell():
+    values = normal(np.random.default_rng(SEED), [0.0] * 9, 3)
+    selection = select(Table(values), 9, Goal(0.1, 3, first_stage=3))
+    assert selection.regret == inf
+    assert (
+        "the best of 9 is one of 9 from 0 to 8, which cannot be told apart; how much worse than "
+        f"the best {selection.best} is, so few replications do not tell: all replications allowed "
+        "are used. Differences"
+    ) in selection.statement()
+
+
 def test_each_replication_is_asked_for_once_in_order_and_many_at_a_time():
     table = Table(normal(np.random.default_rng(SEED), CONFIGURATIONS["mixed"], 700))
     selection = select(table, K, Goal(0.02, 700, batch=30))

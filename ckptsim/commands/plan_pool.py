@@ -1,5 +1,6 @@
 """`ckptsim plan` of a pool: what the trials found, told with its confidence."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,6 +176,8 @@ def intervals_told(plan: PoolPlan, choice: Choice) -> str:
 
 def difference(plan: PoolPlan, value: float) -> str:
     """A gain: points of slot time, or time saved."""
+    if math.isinf(value):
+        return "unknown"
     if plan.aim == Aim.USEFUL:
         return f"{100 * value:+.2f}".replace("-", "−") + " points"
     sign = "−" if value < 0 else "+"
