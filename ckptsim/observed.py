@@ -26,6 +26,7 @@ class Lifetimes:
     durations_s: tuple[float, ...]
     observed: tuple[bool, ...]
     source: str = field(default="", compare=False)  # FILE:COLUMN, if they are from a table
+    jobs: tuple[int, ...] = field(default=(), compare=False)  # which each is of, if that is known
 
     def __post_init__(self) -> None:
         assert len(self.durations_s) == len(self.observed)
@@ -47,13 +48,19 @@ class Lifetimes:
         return Lifetimes(
             tuple(min(duration, limit_s) for duration, _ in pairs),
             tuple(observed and duration < limit_s for duration, observed in pairs),
+            jobs=self.jobs,
         )
 
 
 def from_leases(leases: Iterable[Lease], end: End) -> Lifetimes:
     """The lifetimes that this kind of end was observed in; every other end is censored."""
-    kept = [(lease.duration_s, lease.end is end) for lease in leases]
-    return Lifetimes(tuple(s for s, _ in kept), tuple(seen for _, seen in kept))
+    kept = list(leases)
+    numbers = dict[tuple[str, str], int]()
+    return Lifetimes(
+        tuple(lease.duration_s for lease in kept),
+        tuple(lease.end is end for lease in kept),
+        jobs=tuple(numbers.setdefault((lease.log, lease.job), len(numbers)) for lease in kept),
+    )
 
 
 # --- tables ---------------------------------------------------------------------------------------

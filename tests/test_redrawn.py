@@ -45,6 +45,35 @@ def test_each_law_is_that_fitted_to_the_lifetimes_drawn():
         assert (law.shape, law.scale) == pytest.approx((again.shape, again.scale), rel=1e-3)
 
 
+def alike(jobs, leases_each):
+    """Jobs whose leases all last as long as one another."""
+    lives = np.repeat(10_000 * np.random.default_rng(6).weibull(0.7, jobs), leases_each)
+    job = np.repeat(np.arange(jobs), leases_each)
+    return Lifetimes(tuple(lives.tolist()), (True,) * len(lives), jobs=tuple(job.tolist()))
+
+
+def test_jobs_are_drawn_with_all_their_leases():
+    """Ten leases that are one and the same tell no more than one: √10 times the scatter."""
+    sample = alike(60, 10)
+    drawn = drawn_from(sample, np.random.default_rng(1))
+    assert len(drawn.durations_s) == 600
+    assert set(np.unique(drawn.durations_s, return_counts=True)[1] % 10) == {0}
+    fit = fitted(WEIBULL, sample)
+    one_by_one = Lifetimes(sample.durations_s, sample.observed)
+    scatter = [
+        np.std([np.log(law.scale) for law in laws_redrawn(fit, each, seed=5)])
+        for each in (sample, one_by_one)
+    ]
+    assert scatter[0] / scatter[1] == pytest.approx(np.sqrt(10), rel=0.3)
+
+
+def test_of_few_jobs_leases_are_drawn_by_themselves():
+    """A single job drawn again would be itself, as if all were known."""
+    drawn = drawn_from(alike(9, 40), np.random.default_rng(1))
+    assert len(drawn.durations_s) == 360
+    assert set(np.unique(drawn.durations_s, return_counts=True)[1] % 40) != {0}
+
+
 def test_the_scatter_is_that_of_the_confidence_interval():
     """90 % of bootstrap shapes span about what the likelihood says; 400 lifetimes."""
     sample = weibull_sample(400, seed=4)
