@@ -351,14 +351,30 @@ def test_where_the_end_is_known_the_table_is_read_from_there(module, sandbox):
     assert wrapped.age_by_plan(answer(table=TABLE)) == pytest.approx(100, abs=5)
 
 
-@pytest.mark.parametrize(("total_s", "interval_s"), [(6.3, 30), (3.1, 20), (0.2, 10), (300.0, 40)])
-def test_the_answer_is_that_for_the_cost_that_was_measured(module, total_s, interval_s):
+@pytest.mark.parametrize(
+    ("count", "total_s", "interval_s"),
+    [
+        *((300, 630.0, 30), (300, 310.0, 20), (300, 60.0, 10), (300, 30_000.0, 40)),
+        *((1, 4.0, 30), (3, 0.2, 20)),  # with the plan's 2 s counted as five of them
+    ],
+)
+def test_the_answer_is_that_for_the_cost_that_was_measured(module, count, total_s, interval_s):
     answers = [answer(10 * n, cost_s=cost) for n, cost in enumerate((0.5, 1, 2, 4), 1)]
     wrapped = module(answers=answers)
     job = wrapped.Job(["true"])
     assert job.answer()["interval_s"] == 30  # the middle one, for nothing was measured yet
-    job.measured["cost"] = [3, total_s]
+    job.measured["cost"] = [count, total_s]
     assert job.answer()["interval_s"] == interval_s
+
+
+def test_what_came_through_shortly_before_the_end_is_not_measured(module, sandbox):
+    """Long ones did not come through then: a mean of the others is too short."""
+    job = module(limit_s=100.0, answers=[answer(cost_s=10)]).Job(["true"])
+    sandbox.begin_lease(ago=80)
+    assert not job.had_room(5.0)  # it began 25 s before the end
+    sandbox.begin_lease(ago=60)
+    assert job.had_room(5.0)
+    assert module(answers=[answer(cost_s=10)]).Job(["true"]).had_room(5.0)  # no end is known
 
 
 def test_a_restart_is_taken_as_measured_but_within_bounds(module):

@@ -72,7 +72,9 @@ POLL_S = 0.05
 ASKING_S = 1.0  # between two questions to a command
 LINGERING_S = 5.0  # what the program leaves running has so long to end
 TO_THE_END = 1e8  # seconds: three years
-MEASURED_LEAST = 3  # fewer measurements say little
+MEASURED_LEAST = 3  # restarts; fewer say little
+PLANNED_COUNTS = 5  # measurements of a checkpoint's cost: so many is the plan's word worth
+ROOM = 3.0  # times the cost: with less of it before the slot's end only short ones come through
 TRUST = 2.0  # a restart is taken to be at most so many times longer, or shorter, than planned
 JOURNAL_MOST = 1 << 16  # bytes
 NOT_THE_JOBS = re.compile(r"(_condor_|\.).*|condor_exec\.exe$")
@@ -369,8 +371,17 @@ class Job:
         answers = SETTINGS["answers"]
         if not answers:
             return None
-        cost = total / count if count >= MEASURED_LEAST else answers[len(answers) // 2]["cost_s"]
+        planned = PLANNED_COUNTS * answers[len(answers) // 2]["cost_s"]
+        cost = (total + planned) / (count + PLANNED_COUNTS)
         return min(answers, key=lambda each: abs(math.log((each["cost_s"] + 1e-9) / (cost + 1e-9))))
+
+    def had_room(self, took_s):
+        """Could a checkpoint that took long have been kept too, before the slot's end?
+
+        Those that were kept only because they took short would make the mean too short.
+        """
+        answer, left = self.answer(), seconds_left()
+        return answer is None or left is None or left + took_s >= ROOM * answer["cost_s"]
 
     def restart_s(self, planned):
         """From the start of the program until it computes on."""
@@ -408,7 +419,8 @@ class Job:
         folder, number = SETTINGS["kept"], max(generations(), default=0) + 1
         new = os.path.join(folder, "new")
         shutil.rmtree(new, ignore_errors=True)
-        if took_s is not None:
+        timed = took_s is not None and self.had_room(took_s)
+        if timed:
             add_to(self.measured["cost"], took_s)
         try:
             os.makedirs(new)
@@ -416,7 +428,8 @@ class Job:
             if None in files.values():
                 self.say("not kept, for it was changed while it was copied")
                 return False
-            state = {"steps_done": self.steps_done, "measured": self.measured, "made": time.time()}
+            state = {"steps_done": self.steps_done, "measured": self.measured}
+            state.update(made=time.time(), timed=timed)
             with open(os.path.join(new, "manifest.json"), "w") as manifest:
                 json.dump(dict(state, files=files), manifest, indent=1, sort_keys=True)
             os.rename(new, os.path.join(folder, f"{number:06}"))
@@ -442,7 +455,7 @@ class Job:
                 if stamp_of(path) is None or stamp_of(path)[:2] != wanted["stamp"]:
                     copied(os.path.join(place, "files", path), path)
             self.steps_done, self.measured = manifest["steps_done"], manifest["measured"]
-            if os.environ.get("_CONDOR_JOB_PIDS") and self.measured["cost"][0]:
+            if os.environ.get("_CONDOR_JOB_PIDS") and manifest.get("timed"):
                 self.measured["cost"][1] += time.time() - manifest["made"]  # it was transferred
             self.say(f"going on from {number:06}")
             return True

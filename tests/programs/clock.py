@@ -8,7 +8,6 @@ slots with a limit and nothing else. What is measured is the work committed in a
 leases that were over, against what `ckptsim.exact` says for the restart that was measured.
 """
 
-import signal
 import subprocess
 import sys
 import tempfile
@@ -60,7 +59,7 @@ def main(minutes):
         }
         time.sleep(60 * minutes)
         for run in runs.values():
-            run.send_signal(signal.SIGINT)
+            run.terminate()
             run.wait()
         print(f"| {' | '.join(HEAD)} |")
         print(f"|{' --- |' * len(HEAD)}")
