@@ -13,7 +13,8 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent / "_ex
 
 project = "ckptsim"
 author = "the ckptsim authors"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "mathtext", "made", "reach"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
+extensions += ["mathtext", "made", "play", "reach"]  # of _ext
 exclude_patterns = ["_build", "_ext"]
 
 html_theme = "furo"

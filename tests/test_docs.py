@@ -64,6 +64,11 @@ def test_the_speeds_on_the_pages_are_those_recorded(site):
         assert f"<p>{recorded[name]}</p>" in shown
 
 
+def test_the_explorer_is_in_the_site_and_led_to(site):
+    assert "How often should a job checkpoint?" in (site / "explorer.html").read_text()
+    assert 'href="explorer.html"' in page(site, "explore")
+
+
 def test_commands_are_shown_with_their_help(site):
     shown = page(site, "reference/cli")
     for name in (*COMMANDS, "pool start"):
