@@ -98,6 +98,7 @@ class Report:
     lines: list[str] = field(default_factory=list)
     how: list[str] = field(default_factory=list)  # it was computed, and from what
     files: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)  # that links lead to, as web pages
     figures: int = 0
 
     def answer(self, sentence: str, *more: str) -> None:
@@ -154,10 +155,10 @@ class Report:
         path = ready(self.folder) / f"{self.stem}.md"
         self.folder.mkdir(parents=True, exist_ok=True)
         pages = {
-            f"{self.stem}.html": webpage(self.title, self.text, self.files),
+            f"{self.stem}.html": webpage(self.title, self.text, self.files, self.pages),
             path.name: self.text.encode(),
         }
-        for name, content in {**self.files, **pages}.items():
+        for name, content in {**self.files, **self.pages, **pages}.items():
             write_whole(self.folder / name, content)
         return path
 

@@ -13,6 +13,8 @@ from itertools import count, pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from ckptsim.embedded import with_pages
+
 KINDS = {
     "png": "image/png",
     "svg": "image/svg+xml",
@@ -91,8 +93,10 @@ PAGE = """\
 """
 
 
-def webpage(title: str, text: str, files: Mapping[str, bytes]) -> bytes:
-    """The Markdown `text` as HTML, with those of the files in it that it names."""
+def webpage(
+    title: str, text: str, files: Mapping[str, bytes], pages: Mapping[str, bytes] | None = None
+) -> bytes:
+    """The Markdown `text` as HTML, with those of the files and web pages in it that it names."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     name_headings(tokens)
@@ -100,6 +104,7 @@ def webpage(title: str, text: str, files: Mapping[str, bytes]) -> bytes:
     for token in every(tokens):
         enclose(token, files)
     body = scrolling(markdown.renderer.render(tokens, markdown.options, {}))
+    body = with_pages(body, pages or {})
     return PAGE.format(title=escape(title), style=STYLE, body=body).encode()
 
 

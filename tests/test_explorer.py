@@ -1,6 +1,7 @@
 """The explorer: the page, what it is asked, and what its modules say besides the solver."""
 
 import json
+import math
 import random
 import re
 import shlex
@@ -21,6 +22,7 @@ from ckptsim.plots.looks import LOOKS
 from ckptsim.scenario import load
 from ckptsim.search import Search
 from ckptsim.unequal import best_plan, value_of
+from ckptsim.units import HOUR, MINUTE
 
 SIZE_MOST = 500_000
 MANUAL = "--limit 6h --evictions 12h --write 4min --transfer 1min --restart 2min"
@@ -60,6 +62,9 @@ function lived(asked, interval, count) {
 function toldOf(texts) {
   const found = withPlan(findAll(questionIn(texts)));
   return [headline(found), price(found), ground(found), rowsOf(found)];
+}
+function drawnOf(texts) {
+  return findAll(questionIn(texts)).curve.map(({ interval, worth }) => [interval, worth]);
 }
 function refused(texts) {
   try {
@@ -186,6 +191,17 @@ def test_the_page_says_what_plan_says():
     assert rows[0] == ["best fixed interval", "1 h 23 min", "4", "4 h 5 min 16 s", "86.6 %", "0.0"]
     assert rows[-2][:2] == ["Young", "1 h 40 min 24 s"]
     assert rows[-1][:2] == ["Daly", "1 h 33 min 32 s"]
+
+
+def test_every_cliff_in_view_is_drawn_upright():
+    """A lease of 6 h with checkpoints of 5 min, and nothing else: cliffs at 360 / k - 5 min."""
+    [curve] = answers("drawnOf", [(texts_of("--limit 6h --write 4min --transfer 1min"),)])
+    minutes = [interval / MINUTE for interval, _ in curve]
+    assert minutes[0] < 20
+    worth = dict(curve)
+    for k in range(1, 15):
+        edge = math.floor((6 * HOUR - 5 * k * MINUTE) / k)
+        assert worth[edge + 1] == pytest.approx(worth[edge] * (k - 1) / k, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import v8
 from rich.console import Console
 
 from ckptsim import lesson
 from ckptsim.commands.lesson import continued, flat, predict, see
 from ckptsim.exact import Solver
+from ckptsim.explorer.asked import asked, fragment_of
+from ckptsim.explorer.page import MODULES, joined
 from ckptsim.lesson.chart import Chart
 from ckptsim.lesson.setting import LAWS, SEED, scenario
 from ckptsim.lesson.step import cell
@@ -28,6 +31,7 @@ from ckptsim.lesson.watched import watched
 from ckptsim.unequal import value_of
 from ckptsim.units import MINUTE
 
+WITHOUT_SCREEN = MODULES[: MODULES.index("controls")]
 CKPTSIM = Path(sys.executable).with_name("ckptsim")
 CLAIM, LIMIT, SCORE, RESTART, JITTER, EVICTIONS, CLIFFS, ROBUST, OWN = STEPS = range(1, 10)
 
@@ -404,6 +408,42 @@ def test_the_command_to_be_filled_in_is_the_first_one_when_it_is(tmp_path):
     assert abs(found["best_fixed"]["work_per_lease_s"] - best["work_per_lease_s"]) < 1e-6
 
 
+# The exercises: what is worked out by hand, beside what the lesson computed
+
+ANSWERS = {
+    CLAIM: ["60 and 24 min", "5 checkpoints take 25 min", "4 take 20 and the tail 4"],
+    LIMIT: ["35 min. 5 rounds", "so 91 min"],  # 480 - 5 * 89, 480 / 5 - 5
+    SCORE: ["80 min: 4 rounds of 90 min", "commits 320 min, 20 less"],
+    RESTART: ["82.5 min", "4 rounds of 87.5 min"],  # (360 - 10) / 4
+    JITTER: ["four times 84 leave 24", "336.00 min, always"],
+    EVICTIONS: ["84.9 min", "With a limit of 5 h the best would be 70 min"],  # √7200; 300 / 4 - 5
+    CLIFFS: ["At 91 and 115 min", "the best is then 75 min"],  # 480 / 6 - 5
+    ROBUST: ["27.5 min", "a quarter of the rest is 83.12 min"],
+    OWN: ["10.5 h", "87.1 % of its time is useful instead of 80.9 %"],  # 168 * 0.0624
+}
+
+
+@pytest.mark.parametrize("number", STEPS)
+def test_an_exercise_has_an_answer_that_was_worked_out_by_hand(number):
+    found = step(number)
+    assert found.exercise.endswith("?")
+    for part in ANSWERS[number]:
+        assert part in found.answer
+    assert not re.search(r"[{}]", found.exercise + found.answer)
+
+
+def test_the_explorer_is_set_to_each_step():
+    """Read back by the page itself; 84 min, 60 of 6,145, 85, …"""
+    questions = [asked(step(number).asked).question for number in STEPS]
+    read = v8.answers(
+        joined(WITHOUT_SCREEN), "textsIn", [(fragment_of(each),) for each in questions]
+    )
+    assert read == questions
+    assert [each["interval"] for each in questions[:3]] == ["1h24min", "1h", "1h25min"]
+    assert questions[EVICTIONS - 1]["evictions"] == "exponential(mean=12h)"
+    assert questions[OWN - 1]["restart-lease"] == "5min"
+
+
 # How it is told
 
 
@@ -512,6 +552,7 @@ def test_a_report_of_one_step(tmp_path):
         "lesson.md",
         "lesson.html",
         "lesson.json",
+        "explore.html",
         "lesson-score.png",
         "lesson-score.csv",
     }
@@ -544,23 +585,27 @@ def test_the_lesson_is_one_page_that_needs_nothing_else(tmp_path):
     assert run("lesson", "84-minutes", "--out", "page", cwd=tmp_path).returncode == 0
     text = (tmp_path / "page" / "lesson.html").read_text()
     page = Page(text)
-    assert not page.tags & {"script", "link", "iframe", "object", "video", "audio"}
-    assert not re.search(r"url\(|@import|src=\"http", text)
+    assert not page.tags & {"link", "iframe", "object", "video", "audio"}
+    assert not re.search(r"url\(|@import|src=\"http|<script[^>]* src=", text)
     assert {"h1", "h2", "table", "th", "style", "meta"} <= page.tags
     assert len(page.images) == len(STEPS)
     for image in page.images:
         assert image["src"].startswith("data:image/png;base64,")
         assert len(image["alt"]) > 30
     inner = {link for link in page.links if link.startswith("#")}
-    assert len(inner) == len(STEPS)
+    assert len(inner) == len(STEPS) + 1  # the answers
     assert {link[1:] for link in inner} <= page.ids
-    rest = [link for link in page.links if not link.startswith("#")]
+    played = [link for link in page.links if link.startswith("explore.html#")]
+    assert len(played) == len(STEPS)
+    rest = [link for link in page.links if not link.startswith("#") and link not in played]
     assert all(re.match("data:(text/csv|application/json);base64,", link) for link in rest)
     markdown = (tmp_path / "page" / "lesson.md").read_text()
     for heading in (f"{number}. {step(number).title}" for number in STEPS):
         assert f"## {heading}" in markdown
     for number in STEPS:
         assert step(number).explanation in markdown
+        assert step(number).exercise in markdown
+        assert f"\n{number}. {step(number).answer}\n" in markdown
 
 
 def test_on_a_terminal_it_waits_for_enter_and_leaves_at_the_end_of_input(tmp_path):
@@ -573,6 +618,10 @@ def test_on_a_terminal_it_waits_for_enter_and_leaves_at_the_end_of_input(tmp_pat
         os.write(ours, b"\n")
         seen = read_until(ours, "Press Enter")
         assert "35" in seen
+        assert "60 and 24 min" not in seen  # not before the class has worked it out
+        os.write(ours, b"\n")
+        seen = read_until(ours, "Press Enter")
+        assert "60 and 24 min" in seen
         os.write(ours, b"\x04")
         assert child.wait(30) == 130
     assert "Traceback" not in read_until(ours, None)

@@ -47,7 +47,7 @@ def pages(tmp_path_factory):
             words = (CHEAP | OTHERS)[name]
             done = CliRunner().invoke(cli, [*words, "--out", str(folder / name)])
             assert done.exit_code == 0, done.output
-            made[name] = next((folder / name).glob("*.html"))
+            made[name] = folder / name / f"{words[0]}.html"
         return made[name]
 
     return page
@@ -109,23 +109,57 @@ def test_pictures_are_written_as_vectors_where_that_is_asked(tmp_path):
     assert "'gif' is not one of 'svg', 'pdf'" in refused.output
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [*CHEAP, *OTHERS])
-def test_a_browser_finds_nothing_amiss(name, pages):
+@pytest.fixture
+def readers():
+    """Readers of a page without a network: light, dark, on a phone."""
     sync = pytest.importorskip("playwright.sync_api")
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     chromium = shutil.which("chromium")
     if not chromium:
         pytest.skip("there is no chromium")
     with sync.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light")):
-            view = {"width": width, "height": 900}
-            context = browser.new_context(viewport=view, color_scheme=scheme, offline=True)
-            reader = context.new_page()
-            reader.goto(pages(name).as_uri())
-            wide = reader.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            assert wide <= 0
-            found = axe.Axe().run(reader)
-            assert found.violations_count == 0, found.generate_report()
+        yield [
+            browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+            ).new_page()
+            for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"))
+        ]
         browser.close()
+
+
+def assert_nothing_is_amiss(reader):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    assert reader.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    found = axe.Axe().run(reader)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*CHEAP, *OTHERS])
+def test_a_browser_finds_nothing_amiss(name, pages, readers):
+    for reader in readers:
+        reader.goto(pages(name).as_uri())
+        assert_nothing_is_amiss(reader)
+
+
+@pytest.mark.slow
+def test_the_explorer_opens_within_the_lesson_set_for_the_step(pages, readers):
+    """Of the page alone, with nothing beside it; asked by the mouse and by the keyboard."""
+    alone = pages("lesson").parent / "alone" / "lesson.html"
+    alone.parent.mkdir()
+    alone.write_bytes(pages("lesson").read_bytes())
+    for reader in readers:
+        said = []
+        reader.on("console", lambda message, said=said: said.append(message.text))
+        reader.on("pageerror", lambda error, said=said: said.append(str(error)))
+        reader.goto(alone.as_uri())
+        link = reader.get_by_role("button", name="Play with it").nth(5)
+        link.click()
+        inside = reader.frame_locator("iframe")
+        inside.locator("#headline", has_text="Checkpoint every 1 h 25 min").wait_for()
+        assert inside.locator("#text-link").input_value().startswith("explore.html#limit=6h&")
+        assert link.get_attribute("aria-expanded") == "true"
+        assert_nothing_is_amiss(reader)
+        link.press(" ")
+        assert reader.locator("iframe").count() == 0
+        assert said == []

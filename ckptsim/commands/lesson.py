@@ -13,6 +13,8 @@ from rich.text import Text
 
 from ckptsim.commands.options import report_folder, report_options
 from ckptsim.errors import ScenarioError, nearest
+from ckptsim.explorer.asked import asked, fragment_of
+from ckptsim.explorer.page import page
 from ckptsim.lesson import LESSONS, steps
 from ckptsim.lesson.setting import SEED
 from ckptsim.lesson.step import Step
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 WIDTH_READABLE = 88  # columns; longer lines of prose are hard to read
 COMMAND_WIDTH = 72
+EXPLORER = "explore.html"
 UNBROKEN = "\0"  # in the place of a space
 COLOURS = {"=+": "blue", "C+": "cyan", "x+": "red", "R+": "green"}  # the signs of timelines
 STEPS_MOST = max(len(steps) for steps in LESSONS.values())
@@ -60,9 +63,9 @@ def command(
     if as_json:
         print_json(document(lesson, seen))
     if folder:
-        page = report_on(lesson, seen, folder).write(document(lesson, seen))
+        written = report_on(lesson, seen, folder).write(document(lesson, seen))
         if not as_json:
-            tell(["", f"Report: {page}, also as {page.with_suffix('.html').name}"])
+            tell(["", f"Report: {written}, also as {written.with_suffix('.html').name}"])
 
 
 def known(name: str | None) -> str:
@@ -80,8 +83,23 @@ def show_step(number: int, step: Step, *, asks: bool) -> None:
     width = min(screen.width, WIDTH_READABLE)
     show(screen, predict(number, step, width))
     if asks:
-        click.prompt("Press Enter to see", default="", show_default=False, prompt_suffix=" …")
+        wait("to see")
     show(screen, see(step, width))
+    show(screen, filled(f"Work out: {step.exercise}", width))
+    if asks:
+        wait("for the answer")
+    show(screen, filled(f"Answer: {step.answer}", width))
+
+
+def wait(purpose: str) -> None:
+    """Until the class has thought."""
+    click.prompt(f"Press Enter {purpose}", default="", show_default=False, prompt_suffix=" …")
+
+
+def filled(text: str, width: int) -> Iterator[str]:
+    """A paragraph of its own."""
+    yield ""
+    yield textwrap.fill(text, width)
 
 
 def show(screen: Console, lines: Iterator[Any]) -> None:
@@ -141,6 +159,8 @@ def document(lesson: str, seen: list[tuple[int, Step]]) -> dict[str, Any]:
                 "tables": {each.name: each.rows for each in step.tables},
                 "explanation": step.explanation,
                 "commands": step.commands,
+                "exercise": step.exercise,
+                "answer": step.answer,
             }
             for number, step in seen
         ],
@@ -157,6 +177,9 @@ def report_on(lesson: str, seen: list[tuple[int, Step]], folder: Path) -> Report
         report.say("\n".join(f"- [{heading}](#{anchor(heading)})" for heading in headings))
     for heading, (_, step) in zip(headings, seen, strict=True):
         add_step(report, heading, step)
+    report.say("## Answers")
+    report.say("\n".join(f"{number}. {step.answer}" for number, step in seen))
+    report.pages[EXPLORER] = page("", *asked(seen[0][1].asked), report.command)
     return report
 
 
@@ -172,6 +195,9 @@ def add_step(report: Report, heading: str, step: Step) -> None:
         report.data(each.name, frame(each.rows))
     report.say(f"**Explain.** {step.explanation}", "**Try.**")
     report.say("\n".join(["```sh", *map(continued, step.commands), "```"]))
+    played = f"{EXPLORER}#{fragment_of(asked(step.asked).question)}"
+    report.say(f"[Play with it]({played})")
+    report.say(f"**Work out.** {step.exercise} ([Answer](#answers))")
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":

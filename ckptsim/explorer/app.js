@@ -159,8 +159,13 @@ function showTexts() {
   const interval = found.isMine ? found.mine.interval : found.best.interval;
   const told = `Checkpoint every ${shown(interval)} of computing.`;
   element("text-submit").value = submitLines(question, interval, told);
-  element("text-link").value = `${location.href.split("#")[0]}#${fragmentOf(question)}`;
+  element("text-link").value = `${address()}#${fragmentOf(question)}`;
   for (const area of document.querySelectorAll("textarea")) area.rows = area.value.trim().split("\n").length + 1;
+}
+
+/** Where the page is; in a frame of a lesson that has it inside, it is also beside that. */
+function address() {
+  return location.protocol === "blob:" ? "explore.html" : location.href.split("#")[0];
 }
 
 function writeAddress() {

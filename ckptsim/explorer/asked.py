@@ -1,7 +1,8 @@
 """A scenario as the explorer's page asks it: texts by flag, and what it has to leave out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+from urllib.parse import quote_plus, urlencode
 
 from ckptsim import lifetimes
 from ckptsim.errors import ScenarioError
@@ -76,6 +77,11 @@ def asked(scenario: Scenario) -> Asked:
     texts |= {"leave-early": "yes"} if job.leave_early else {}
     texts |= {name: spelled(time) for name, time in times.items() if time or name in TOLD_IF_ZERO}
     return Asked(texts, list(notices(scenario, costs)))
+
+
+def fragment_of(question: Mapping[str, str]) -> str:
+    """The part of the page's address after # that asks this: `fragmentOf` of the page."""
+    return urlencode(question, quote_via=quote_plus, safe="(),:")
 
 
 def refuse(scenario: Scenario) -> None:

@@ -9,7 +9,9 @@ import { Solver, spread } from "./solver.js";
 import { percent, shown } from "./times.js";
 
 const MARGIN = 0.01; // the flat ground: what is within so much of the best
-const IN_VIEW = 0.5; // of the best: what is worth as much is shown
+const IN_VIEW = 0.5; // of the best: what is worth as much is shown,
+const COULD_BE = 0.75; // and what would be worth as much of it, if nothing but checkpoints took time
+const TEETH_DRAWN = 48; // cliffs, those of the longest intervals
 const FORMULA_IN_VIEW = 0.3;
 const FINE = 96; // points of the curve besides those that the search looked at
 const COARSE = 72; // of where the time goes
@@ -75,6 +77,8 @@ function windowOf({ search, best, formulas }, interval) {
   const good = search.curve().filter((each) => each.worth >= IN_VIEW * best.worth);
   const marked = formulas.filter((each) => each.worth >= FORMULA_IN_VIEW * best.worth);
   const shownOnes = [...good, ...marked].map((each) => each.interval);
+  const share = COULD_BE * best.worth;
+  shownOnes.push(Math.max((search.solver.commit * share) / (1 - share), search.span.low));
   if (interval !== null) shownOnes.push(search.value(interval).interval);
   const [low, high] = [Math.min(...shownOnes), Math.max(...shownOnes)];
   const room = Math.max(high / low, 1.5);
@@ -85,6 +89,7 @@ function curveIn(search, [low, high]) {
   const { step, span } = search;
   const grid = spread(Math.max(low, step), Math.min(high, span.high), FINE);
   grid.forEach((each) => search.value(Math.max(Math.floor(each / step), 1) * step));
+  for (const edge of search.edgesFrom(low).slice(-TEETH_DRAWN)) [edge, edge + step].forEach((each) => search.value(each));
   return search.curve().filter((each) => low <= each.interval && each.interval <= high);
 }
 
@@ -149,7 +154,7 @@ function longestShown(solver, interval) {
 
 function leasesTold(lease, sampled, mine) {
   const lost = sampled.filter(({ segments }) => segments.some(({ kind }) => kind.startsWith("lost"))).length;
-  const drawn = sampled.length ? ` Of ${sampled.length} drawn leases ${lost} lose work.` : "";
+  const drawn = sampled.length ? ` Of ${sampled.length} drawn leases ${lost} ${lost === 1 ? "loses" : "lose"} work.` : "";
   const commits = lease.commits.length === 1 ? "1 checkpoint" : `${lease.commits.length} checkpoints`;
   return `With ${shown(mine.interval)}, a lease that nothing cuts short commits ${commits} in ${shown(lease.end)}.${drawn}`;
 }

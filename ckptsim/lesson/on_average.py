@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ckptsim.classic import young
 from ckptsim.exact import Solver
 from ckptsim.lesson.chart import Chart
 from ckptsim.lesson.seen import (
@@ -28,7 +29,12 @@ from ckptsim.lesson.setting import (
     INTERVALS,
     JITTER,
     LAWS,
+    LONGER,
+    SHORTER,
     TAKES,
+    TIGHT,
+    at_interval,
+    cost,
     scenario,
     slot_limit,
 )
@@ -49,13 +55,15 @@ def jitter() -> Step:
         "top": minutes(top),
         **shaken_said("careful", CAREFUL, rows[0::2]),
         **shaken_said("edge", EDGE, rows[1::2]),
+        "tight": in_minutes(Solver(scenario(TIGHT)).value(CAREFUL).work_s),
     }
     rows.insert(2, shaken_row("3 to 7 min", top))
     chart = jitter_chart(shaky)
     picture = chart_picture(
         "Committed in a lease over the interval, with jitter and without", chart
     )
-    return step_of(SHAKEN, said, [jitter_table(rows)], picture, chart=chart)
+    asked = scenario(EVICTIONS, at_interval(CAREFUL))
+    return step_of(SHAKEN, said, [jitter_table(rows)], picture, asked, chart=chart)
 
 
 def shaken_said(name: str, interval: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -120,12 +128,16 @@ def evictions() -> Step:
         **plan_said("", plans["exponential, 12 h"]),
         **plan_said("falling_", plans["Weibull, shape 0.5"]),
         **plan_said("rising_", plans["Weibull, shape 2"]),
+        "young": f"{young(seconds(cost()), given.slots.evictions.mean) / 60:.1f}",
+        "five_best": minutes(Search(scenario(EVICTIONS, SHORTER)).best.interval),
     }
     title = "Committed in a lease on average, evictions 12 h apart"
     six = Table("evictions", title, EXPECTED, list(rows.values()), MEANS)
     chart = evictions_chart(given)
     picture = chart_picture("Committed in a lease over the interval, with evictions", chart)
-    return step_of(EVICTED, said, [six, plans_table(list(plans.values()))], picture, chart=chart)
+    tables = [six, plans_table(list(plans.values()))]
+    asked = scenario(EVICTIONS, at_interval(INTERVALS[-1]))
+    return step_of(EVICTED, said, tables, picture, asked, chart=chart)
 
 
 def plan_row(name: str, changes: Mapping[str, str]) -> dict[str, Any]:
@@ -196,12 +208,21 @@ def cliffs() -> Step:
         "cliffs": listed(edges),
         "top": minutes(top.interval),
         "useful": percent(top.useful_fraction),
+        **longer_said(),
     }
     title = f"Cliffs, and what {minutes(BEYOND - EDGE)} min more commit"
     chart = cliffs_chart(search, edges)
     picture = chart_picture("Committed in a lease over the interval: a saw-tooth", chart)
     found = Table("cliffs", title, CLIFF, list(rows.values()), COMPUTED)
-    return step_of(CLIFFS, said, [found], picture, chart=chart)
+    asked = scenario(EVICTIONS, at_interval(BEYOND))
+    return step_of(CLIFFS, said, [found], picture, asked, chart=chart)
+
+
+def longer_said() -> dict[str, str]:
+    """What the words say of a slot of 8 h."""
+    search = Search(scenario(EVICTIONS, LONGER))
+    edges = [edge for edge in search.edges if search.value(edge).fitting in (4, 5)]
+    return {"eight_cliffs": listed(edges), "eight_top": minutes(search.best.interval)}
 
 
 def cliff_row(search: Search, edge: int) -> dict[str, Any]:

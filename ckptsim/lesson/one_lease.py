@@ -1,15 +1,26 @@
 """The steps that watch one lease: the claim, the limit it implies, the score, the restart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ckptsim.drivers.virtual import simulate
 from ckptsim.lesson.chart import Chart
 from ckptsim.lesson.seen import CERTAIN, ONE_LEASE, chart_picture, leases_picture, step_of
-from ckptsim.lesson.setting import INTERVALS, MANUAL, RESTART, WORK, cost, scenario
+from ckptsim.lesson.setting import (
+    DEAR,
+    INTERVALS,
+    LONGER,
+    MANUAL,
+    RESTART,
+    SLOW_RESTART,
+    WORK,
+    at_interval,
+    cost,
+    scenario,
+)
 from ckptsim.lesson.step import Step, Table, listed, minutes
-from ckptsim.lesson.watched import drawn, ticked, watched
+from ckptsim.lesson.watched import Watched, drawn, ticked, watched
 from ckptsim.lesson.words import CLAIM, LIMIT, RESTARTED, SCORE
 from ckptsim.search import Search
 from ckptsim.units import DAY, HOUR, MINUTE, seconds, show
@@ -20,16 +31,23 @@ def claim() -> Step:
     """The manual's claim: 60 min waste the last 35, 84 min only 4."""
     leases = watched(scenario(), MANUAL)
     often, seldom = (leases[interval] for interval in MANUAL)
-    said = {
-        "often": minutes(often.interval),
-        "often_tail": minutes(often.tail),
-        "seldom": minutes(seldom.interval),
-        "seldom_tail": minutes(seldom.tail),
-    }
+    said = {**claim_said("often", often), **claim_said("seldom", seldom)}
     rows = [lease.row() for lease in leases.values()]
     found = Table("claim", "One lease of 6 h", ONE_LEASE, rows, CERTAIN)
     picture = leases_picture("claim", "The manual's two intervals in a lease of 6 h", leases)
-    return step_of(CLAIM, said, [found], picture, timelines=drawn(leases))
+    asked = scenario(at_interval(seldom.interval))
+    return step_of(CLAIM, said, [found], picture, asked, timelines=drawn(leases))
+
+
+def claim_said(name: str, lease: Watched) -> dict[str, object]:
+    """What the words say of one of the two leases."""
+    return {
+        name: minutes(lease.interval),
+        f"{name}_tail": minutes(lease.tail),
+        f"{name}_rest": minutes(lease.length - lease.committed),
+        f"{name}_count": len(lease.commits),
+        f"{name}_cost": minutes(len(lease.commits) * cost()),
+    }
 
 
 LIMITS_SHOWN = 12  # hours
@@ -55,11 +73,24 @@ def implied_limit() -> Step:
         "next": minutes(found[1]),
         "hours_last": hours[1] - 1,
         "days": hours[1] * HOUR // DAY,
+        **longer_said(),
     }
     names = [f"{minutes(one)}: {minutes(tail)}" for one, tail in zip(MANUAL, tails, strict=True)]
     picture = chart_picture("The tail over the limit", tails_chart(rounds, found[0]))
     timelines = ticked(dict(zip(names, each, strict=True)))
-    return step_of(LIMIT, said, [limits_table()], picture, timelines=timelines)
+    asked = scenario({"slots.limit": f"{minutes(found[1])}min"}, at_interval(MANUAL[0]))
+    return step_of(LIMIT, said, [limits_table()], picture, asked, timelines=timelines)
+
+
+def longer_said() -> dict[str, object]:
+    """What the words say of a slot of 8 h."""
+    longer = watched(scenario(LONGER), MANUAL)[MANUAL[1]]
+    fit = len(longer.commits)
+    return {
+        "eight_tail": minutes(longer.tail),
+        "eight_fit": fit,
+        "eight_better": minutes(longer.length // fit - cost()),
+    }
 
 
 def limits_said(name: str, interval: int, tail: int, limits: Sequence[int]) -> dict[str, str]:
@@ -135,12 +166,29 @@ def score() -> Step:
         "least_work": minutes(least.committed),
         "most": minutes(most.interval),
         "most_work": minutes(most.committed),
+        **dear_said(least),
     }
     heads = {**ONE_LEASE, "not_committed_s": "all not committed"}
     rows = [lease.row() for lease in leases.values()]
     found = Table("score", "One lease of 6 h", heads, rows, CERTAIN)
     picture = leases_picture("score", "One lease for each interval", leases)
-    return step_of(SCORE, said, [found], picture, timelines=drawn(leases))
+    asked = scenario(at_interval(least.interval))
+    return step_of(SCORE, said, [found], picture, asked, timelines=drawn(leases))
+
+
+def dear_said(lease: Watched) -> dict[str, object]:
+    """What the words say of as many checkpoints without a tail, each twice as long."""
+    count = len(lease.commits)
+    interval = lease.length // count - 2 * cost()
+    dear = watched(scenario(DEAR), [interval])[interval]
+    assert (dear.tail, len(dear.commits)) == (0, count)
+    return {
+        "perfect_count": count,
+        "dear": minutes(interval),
+        "dear_round": minutes(lease.length // count),
+        "dear_work": minutes(dear.committed),
+        "dear_less": minutes(lease.committed - dear.committed),
+    }
 
 
 def restart() -> Step:
@@ -158,13 +206,16 @@ def restart() -> Step:
         "worked": minutes(good.committed),
         "tail": minutes(broken.tail),
         "stuck": listed([interval for interval in INTERVALS if makespans[interval] is None]),
-        "kept": minutes(longest_of(len(good.commits))),
+        "kept": minutes(longest_of(len(good.commits), RESTART)),
+        "slow": minutes(slow := longest_of(len(good.commits), SLOW_RESTART)),
+        "slow_round": minutes(slow + cost()),
     }
     heads = {**ONE_LEASE, "makespan_s": "24 h of work take"}
     rows = [{**after[each].row(), "makespan_s": makespans[each]} for each in INTERVALS]
     found = Table("restart", "One lease of 6 h, from a checkpoint", heads, rows, CERTAIN)
     picture = leases_picture("restart", "One lease for each interval, 5 min to restart", after)
-    return step_of(RESTARTED, said, [found], picture, timelines=drawn(after))
+    asked = scenario(RESTART, at_interval(MANUAL[1]))
+    return step_of(RESTARTED, said, [found], picture, asked, timelines=drawn(after))
 
 
 def makespan_s(interval: int) -> float | None:
@@ -173,7 +224,7 @@ def makespan_s(interval: int) -> float | None:
     return seconds(outcome.makespans[0]) if outcome.makespans else None
 
 
-def longest_of(checkpoints: int) -> int:
+def longest_of(checkpoints: int, restarted: Mapping[str, str]) -> int:
     """The longest interval of which so many fit a lease that begins with a restart."""
-    search = Search(scenario(RESTART))
+    search = Search(scenario(restarted))
     return max(edge for edge in search.edges if search.value(edge).fitting == checkpoints)

@@ -49,13 +49,28 @@ UP = "Committed in a lease (min)"
 
 
 def step_of(
-    words: Words, said: Mapping[str, object], tables: Sequence[Table], picture: Picture, **more: Any
+    words: Words,
+    said: Mapping[str, object],
+    tables: Sequence[Table],
+    picture: Picture,
+    asked: Scenario,
+    **more: Any,
 ) -> Step:
     """The words with what was computed in their places, and what is to be seen."""
-    question, explanation, *commands = (
-        text.format(**said) for text in (words.question, words.explanation, *words.commands)
+    question, explanation, exercise, answer, *commands = (
+        text.format(**said)
+        for text in (
+            *(words.question, words.explanation),
+            *(words.exercise, words.answer),
+            *words.commands,
+        )
     )
-    return Step(words.title, question, explanation, tuple(tables), picture, tuple(commands), **more)
+    return Step(
+        *(words.title, question, explanation),
+        *(tuple(tables), picture, tuple(commands)),
+        *(exercise, answer, asked),
+        **more,
+    )
 
 
 def leases_picture(name: str, caption: str, leases: Mapping[int, Watched]) -> Picture:

@@ -15,6 +15,10 @@ BAND, WIDE_BAND = 0.10, 0.20  # how far costs and times between evictions may be
 SLOT = {"pool": "manual", "name": "the manual's slot", "seed": SEED}
 COSTS = {"job.write": "4min", "job.transfer": "1min"}
 RESTART = {"job.restart_lease": "5min"}
+SLOW_RESTART = {"job.restart_lease": "10min"}
+DEAR = {"job.write": "8min", "job.transfer": "2min"}
+LONGER, SHORTER = {"slots.limit": "8h"}, {"slots.limit": "5h"}
+TIGHT = {"job.write": "uniform(3min, 5min)"}
 EVICTIONS = {"slots.evictions": "12h"}
 WORK = {"job.work": "24h"}
 # With the transfer of 1 min a checkpoint takes 3 to 7 min, 5 on average. The second is the first
@@ -41,6 +45,11 @@ def scenario(*changes: Mapping[str, object]) -> Scenario:
     for change in changes:
         keys |= change
     return load(None, keys)
+
+
+def at_interval(interval: int) -> dict[str, object]:
+    """What sets the interval; ns."""
+    return {"job.interval": f"{interval}ns"}
 
 
 def slot_limit() -> int:

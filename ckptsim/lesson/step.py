@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ckptsim.lesson.chart import Chart
+from ckptsim.scenario import Scenario
 from ckptsim.terminal import percent
 from ckptsim.units import seconds
 
@@ -43,7 +44,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a lesson: predict, see, explain, try."""
+    """One step of a lesson: predict, see, explain, try, work out."""
 
     title: str
     question: str
@@ -51,6 +52,9 @@ class Step:
     tables: tuple[Table, ...]
     picture: Picture
     commands: tuple[str, ...]  # the first is to be tried
+    exercise: str
+    answer: str
+    asked: Scenario  # what the explorer is set to, in which one interval is yours
     timelines: tuple[str, ...] = ()
     chart: Chart | None = None
 

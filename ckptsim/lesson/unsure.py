@@ -27,6 +27,8 @@ from ckptsim.lesson.setting import (
     RESTART,
     TAKES,
     WIDE_BAND,
+    at_interval,
+    cost,
     scenario,
     slot_limit,
 )
@@ -41,6 +43,8 @@ from ckptsim.terminal import percent
 from ckptsim.units import MINUTE, seconds
 
 CLOCK_STEP_S = 15  # of the grid of ages; costs in half minutes fall on it
+COSTS = 5  # of a lease with the best interval: a restart and four checkpoints
+WEEK_H = 168
 KEPT, SAFER = "best as you said", "robust"
 
 
@@ -56,12 +60,14 @@ def hedge() -> Step:
         "clock": in_minutes(clocks[1]["clock_work_per_lease_s"]),
         "fixed": in_minutes(work(clocks[1])),
         "steady": in_minutes(work(clocks[0])),
+        "costs": minutes(costs := round((1 + near.band) * COSTS * cost())),
+        "edge_band": minutes((slot_limit() - costs) // (COSTS - 1)),
     }
     chart = hedge_chart(given, near)
     picture = chart_picture("Useful slot time over the interval, if costs and laws are off", chart)
-    return step_of(
-        HEDGED, said, [hedge_table([near, far]), clock_table(clocks)], picture, chart=chart
-    )
+    tables = [hedge_table([near, far]), clock_table(clocks)]
+    asked = scenario(EVICTIONS, RESTART, at_interval(near.expected.value.interval))
+    return step_of(HEDGED, said, tables, picture, asked, chart=chart)
 
 
 def hedge_said(found: Robust) -> dict[str, str]:
@@ -174,6 +180,9 @@ def your_own() -> Step:
         "now_work": in_minutes(work(now)),
         "best": in_minutes(best["interval_s"]),
         "best_work": in_minutes(work(best)),
+        "now_useful": percent(now["useful_fraction"]),
+        "best_useful": percent(best["useful_fraction"]),
+        "saved": f"{WEEK_H * (best['useful_fraction'] - now['useful_fraction']):.1f}",
     }
     rows = [{"which": "present", **now}, {"which": "best", **best}]
     heads = {"which": "", **EXPECTED}
@@ -181,4 +190,5 @@ def your_own() -> Step:
     leases = watched(scenario(RESTART), intervals)
     picture = leases_picture("your-own", "The two intervals in a lease that is not evicted", leases)
     found = Table("your-own", title, heads, rows, MEANS)
-    return step_of(YOUR_OWN, said, [found], picture, timelines=drawn(leases))
+    asked = scenario(EVICTIONS, RESTART, at_interval(PRESENT))
+    return step_of(YOUR_OWN, said, [found], picture, asked, timelines=drawn(leases))

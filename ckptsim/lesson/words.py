@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 
 class Words(NamedTuple):
-    """The prose of a step, and the commands to try, the first of which can be run as it is."""
+    """The prose of a step, the commands to try, the first as it is, and an exercise."""
 
     title: str
     question: str
     explanation: str
     commands: tuple[str, ...]
+    exercise: str
+    answer: str
 
 
 CLAIM = Words(
@@ -21,6 +23,11 @@ CLAIM = Words(
     "checkpoint that was transferred; what is computed in it is lost when the slot ends. The "
     "manual does not say how long the slot is: that is the next step.",
     ("ckptsim simulate --limit 6h --write 4min --transfer 1min --interval {seldom}min --leases 1",),
+    "Of the 6 h, how many minutes are not committed with {often} min, how many with {seldom}? "
+    "Where do they go?",
+    "{often_rest} and {seldom_rest} min: with {often} min, {often_count} checkpoints take "
+    "{often_cost} min and the tail {often_tail}; with {seldom}, {seldom_count} take {seldom_cost} "
+    "and the tail {seldom_tail}.",
 )
 LIMIT = Words(
     "How long is the manual's slot?",
@@ -39,6 +46,10 @@ LIMIT = Words(
             "--interval {often}min --leases 1"
         ),
     ),
+    "Your pool's limit is 8 h. How long is the tail with {seldom} min? Which interval near it "
+    "leaves none?",
+    "{eight_tail} min. {eight_fit} rounds fit into 8 h, so {eight_better} min of computing, with 5 "
+    "min for each checkpoint, fill it to the end.",
 )
 SCORE = Words(
     "Is no tail the best there is?",
@@ -52,6 +63,10 @@ SCORE = Words(
             "--intervals 84min,85min,115min,175min,355min"
         ),
     ),
+    "Let a checkpoint take 10 min instead of 5. Which interval with {perfect_count} checkpoints "
+    "leaves no tail now, and how much does it commit?",
+    "{dear} min: {perfect_count} rounds of {dear_round} min are the 6 h. It commits {dear_work} "
+    "min, {dear_less} less than with checkpoints of 5 min.",
 )
 RESTARTED = Words(
     "What do five minutes to restart change?",
@@ -68,6 +83,10 @@ RESTARTED = Words(
             "--intervals {kept}min,{seldom}min,{longest}min"
         ),
     ),
+    "And if the job took 10 min to load its checkpoint? What is then the longest interval of which "
+    "{fitted} fit?",
+    "{slow} min: 10 min to load, and {fitted} rounds of {slow_round} min. Each minute to load "
+    "takes a quarter of a minute from the interval.",
 )
 SHAKEN = Words(
     "84 or 85 minutes, if checkpoints vary?",
@@ -88,6 +107,9 @@ SHAKEN = Words(
             "--transfer 1min --intervals 84min,85min"
         ),
     ),
+    "Checkpoints now take 4 to 6 min. Is {careful} min safe, whatever happens to them?",
+    "Yes: four of the longest take 24 min, and four times {careful} leave {careful_room}. Without "
+    "evictions each lease commits {tight} min, always.",
 )
 EVICTED = Words(
     "What if the slot can be taken back at any time?",
@@ -107,6 +129,11 @@ EVICTED = Words(
             "--transfer 1min --intervals 84min"
         ),
     ),
+    "Young (1974) says: the square root of 2 × checkpoint × mean time between losses. What is that "
+    "here, and what does the formula not know?",
+    "{young} min, by the root of 2 × 5 × 720. It knows of no limit: that it is so near the best, "
+    "and on the right side of the cliff, is luck. With a limit of 5 h the best would be "
+    "{five_best} min.",
 )
 CLIFFS = Words(
     "What is a hundredth of a minute worth?",
@@ -123,6 +150,9 @@ CLIFFS = Words(
             "--over job.interval=80min:90min:1min"
         ),
     ),
+    "With a limit of 8 h, where are the cliffs of five and of four checkpoints?",
+    "At {eight_cliffs} min: 480 / 5 and 480 / 4, less 5 for the checkpoint. By these evictions the "
+    "best is then {eight_top} min.",
 )
 HEDGED = Words(
     "What if you are not sure of your numbers?",
@@ -141,6 +171,10 @@ HEDGED = Words(
             "--restart-lease 5min --band 20%"
         ),
     ),
+    "How long are five costs of 5 min, if each is {band} more? So which is the longest interval of "
+    "which four fit whatever is true within the {band}?",
+    "{costs} min, one restart and four checkpoints; a quarter of the rest is {edge_band} min. The "
+    "robust interval is there.",
 )
 YOUR_OWN = Words(
     "And your own job?",
@@ -161,4 +195,6 @@ YOUR_OWN = Words(
         ),
         "ckptsim plan --log 'my-logs/*.log' --write TIME --restart-lease TIME --interval PRESENT",
     ),
+    "How many hours of a week, 168 h, does this slot save with {best} min instead of {now}?",
+    "{saved} h: {best_useful} of its time is useful instead of {now_useful}.",
 )
