@@ -14,7 +14,7 @@ from test_explorer_solver import question, questions
 from ckptsim.commands.explore import command as explore
 from ckptsim.commands.options import scenario_from
 from ckptsim.commands.plan import command as plan
-from ckptsim.errors import CkptsimError
+from ckptsim.errors import CkptsimError, OutputError
 from ckptsim.explorer.asked import asked
 from ckptsim.explorer.page import MODULES, joined, page
 from ckptsim.ledger import Category
@@ -277,6 +277,18 @@ def test_explore_writes_a_page(tmp_path):
         "transfer": "1min",
         "restart": "2min",
     }
+
+
+def test_where_it_cannot_write_it_says_so_and_leaves_nothing(tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "file").write_text("mine")
+    for out in ("taken", "file/page.html"):
+        found = run(MANUAL, f"--out {tmp_path / out}")
+        assert isinstance(found.exception, OutputError)
+        assert "cannot write the report: " in str(found.exception)
+    assert {path.name for path in tmp_path.iterdir()} == {"taken", "file"}
+    assert run(MANUAL, f"--out {tmp_path}/new/folder/page.html").exit_code == 0
+    assert (tmp_path / "new/folder/page.html").stat().st_size > 50_000
 
 
 def test_what_the_page_leaves_out_is_told(tmp_path):

@@ -5,26 +5,24 @@ from typing import Any
 
 import click
 
-from ckptsim.commands.options import LAWS, inputs, scenario_from, scenario_options
-from ckptsim.commands.plan import is_sized
-from ckptsim.commands.plan_evidence import from_logs, learned
+from ckptsim.commands.options import (
+    LAWS,
+    input_arguments,
+    inputs,
+    scenario_from,
+    scenario_options,
+)
+from ckptsim.commands.plan_evidence import from_logs, is_sized, learned
 from ckptsim.explorer.asked import asked
 from ckptsim.explorer.page import page
-from ckptsim.report import cannot_write, command_line, ready
+from ckptsim.report import command_line, ready, write_whole
 from ckptsim.terminal import tell
 
 OUT = "explore.html"
 
 
 @click.command("explore", epilog=LAWS)
-@click.argument("paths", nargs=-1, metavar="[SCENARIO.toml]")
-@click.option(
-    "--log",
-    "logs",
-    multiple=True,
-    metavar="LOG...",
-    help="Learn how slots are lost from HTCondor job event logs: files or a pattern.",
-)
+@input_arguments
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -47,8 +45,6 @@ def command(paths: tuple[str, ...], logs: tuple[str, ...], out: Path, **given: A
     question = asked(scenario)
     ready(out.parent)
     made = page(scenario.name if found.scenario else "", *question, command_line())
-    try:
-        out.write_bytes(made)
-    except OSError as error:
-        raise cannot_write(out, error) from None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, made)
     tell([*(f"Note: {notice}" for notice in question.notices), f"Page: {out}"])

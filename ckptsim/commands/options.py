@@ -249,6 +249,18 @@ class Inputs:
     logs: tuple[Path, ...]
 
 
+def input_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command what `inputs` sorts: paths of a scenario and of logs."""
+    command = click.option(
+        "--log",
+        "logs",
+        multiple=True,
+        metavar="LOG...",
+        help="Learn how slots are lost from HTCondor job event logs: files or a pattern.",
+    )(command)
+    return click.argument("paths", nargs=-1, metavar="[SCENARIO.toml]")(command)
+
+
 def inputs(paths: Iterable[str], logs: Iterable[str]) -> Inputs:
     """Sort positional paths: with --log, those not named .toml are logs too (`--log *.log`)."""
     named, globbed = list(paths), [path for pattern in logs for path in matching(pattern)]

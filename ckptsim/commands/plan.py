@@ -1,6 +1,6 @@
 """`ckptsim plan`: how often to checkpoint."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from ckptsim.commands.experiment_options import FLAGS_OF_EXPERIMENTS, experiment
 from ckptsim.commands.options import (
     LAWS,
     deliver,
+    input_arguments,
     inputs,
     refuse_given,
     report_folder,
@@ -19,7 +20,7 @@ from ckptsim.commands.options import (
 )
 from ckptsim.commands.plan_answer import Answer
 from ckptsim.commands.plan_apply import Applied, applied, write_applied
-from ckptsim.commands.plan_evidence import doubts, from_logs, learned, redrawn
+from ckptsim.commands.plan_evidence import doubts, from_logs, is_sized, learned, redrawn
 from ckptsim.commands.plan_modes import Without, is_without_interval
 from ckptsim.commands.plan_told import report_on, told
 from ckptsim.doubt import BAND
@@ -40,14 +41,7 @@ COMPUTED = "of one job the answer is computed"
 
 
 @click.command("plan", epilog=LAWS)
-@click.argument("paths", nargs=-1, metavar="[SCENARIO.toml]")
-@click.option(
-    "--log",
-    "logs",
-    multiple=True,
-    metavar="LOG...",
-    help="Learn how slots are lost from HTCondor job event logs: files or a pattern.",
-)
+@input_arguments
 @click.option(
     "--intervals", metavar="LIST", help="Value these too: 60min,84min or a range 30min:6h:1min."
 )
@@ -184,11 +178,6 @@ def answered(
         redrawn(scenario, evidence),
     )
     return Answer(advice, evidence, leases)
-
-
-def is_sized(given: Mapping[str, Any]) -> bool:
-    """Do the flags say how much a checkpoint holds, and so how long its transfer takes?"""
-    return bool(given["job__size"]) or any("job.size" in each for each in given["settings"])
 
 
 def asked_for(text: str) -> list[int]:

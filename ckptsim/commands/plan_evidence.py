@@ -2,9 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ckptsim.bootstrap import Spread
 from ckptsim.conclude import about
@@ -50,6 +50,11 @@ def from_logs(evidence: "Evidence | None", *, sized: bool) -> dict[str, object]:
     if evidence.transfers_s and not sized:
         keys["job.transfer"] = Empirical(evidence.transfers_s)
     return keys
+
+
+def is_sized(given: Mapping[str, Any]) -> bool:
+    """Do the flags say how much a checkpoint holds, and so how long its transfer takes?"""
+    return bool(given["job__size"]) or any("job.size" in each for each in given["settings"])
 
 
 def doubts(scenario: Scenario, evidence: "Evidence | None") -> list[tuple[str, Scenario]]:
