@@ -65,8 +65,17 @@ def test_the_speeds_on_the_pages_are_those_recorded(site):
 
 
 def test_the_explorer_is_in_the_site_and_led_to(site):
-    assert "How often should a job checkpoint?" in (site / "explorer.html").read_text()
-    assert 'href="explorer.html"' in page(site, "explore")
+    explorer = page(site, "explorer")
+    assert "How often should a job checkpoint?" in explorer
+    [start] = re.findall('<script type="application/json" id="start">(.*)</script>', explorer)
+    assert json.loads(start)["question"] == {
+        "limit": "6h",
+        "evictions": "exponential(mean=12h)",
+        "write": "4min",
+        "transfer": "1min",
+    }
+    for name in ("index", "explore"):
+        assert 'href="explorer.html"' in page(site, name)
 
 
 def test_commands_are_shown_with_their_help(site):

@@ -179,6 +179,25 @@ def test_dragging_moves_the_lease(visit):
     assert said(page, "leases-told") == before
 
 
+@pytest.mark.parametrize(
+    ("slider", "fragment"),
+    [
+        ("drag", "#limit=6h&evictions=12h&write=4min&transfer=1min&interval=1h24min"),
+        ("slide-write", "#limit=6h&evictions=12h&write=5s"),
+    ],
+)
+def test_no_value_holds_a_slider_fast_under_the_keys(visit, slider, fragment):
+    """A press is less than what values are rounded to there: 19 s of a minute, 0.1 s of one."""
+    page = visit(fragment)
+    thumb = page.locator(f"#{slider}")
+    place, told = float(thumb.input_value()), thumb.get_attribute("aria-valuetext")
+    for _ in range(10):
+        thumb.press("ArrowLeft")
+        page.wait_for_timeout(100)  # it is drawn anew
+    assert float(thumb.input_value()) <= place - 8
+    assert thumb.get_attribute("aria-valuetext") != told
+
+
 def test_a_mistake_is_told_beside_its_field(visit):
     page = visit()
     page.fill("#value-write", "soon")

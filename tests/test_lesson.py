@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from base64 import b64decode
 from functools import lru_cache
 from html.parser import HTMLParser
 from math import exp
@@ -20,7 +21,7 @@ import v8
 from rich.console import Console
 
 from ckptsim import lesson
-from ckptsim.commands.lesson import continued, flat, predict, see
+from ckptsim.commands.lesson import continued, flat, played, predict, see
 from ckptsim.exact import Solver
 from ckptsim.explorer.asked import asked, fragment_of
 from ckptsim.explorer.page import MODULES, joined
@@ -444,6 +445,19 @@ def test_the_explorer_is_set_to_each_step():
     assert questions[OWN - 1]["restart-lease"] == "5min"
 
 
+def test_the_page_says_what_of_a_step_the_explorer_leaves_out():
+    """Checkpoints of 3 to 7 min: the explorer's are all alike, and its answer is not the step's."""
+    notices = {number: asked(step(number).asked).notices for number in STEPS}
+    assert notices.pop(JITTER) == [
+        "write is uniform(2min, 6min); here it always takes its mean of 4 min."
+    ]
+    assert not any(notices.values())
+    assert played("5. Of jitter", step(JITTER)).endswith(
+        "&interval=1h24min). In the explorer write is uniform(2min, 6min); "
+        "here it always takes its mean of 4 min."
+    )
+
+
 # How it is told
 
 
@@ -595,9 +609,11 @@ def test_the_lesson_is_one_page_that_needs_nothing_else(tmp_path):
     inner = {link for link in page.links if link.startswith("#")}
     assert len(inner) == len(STEPS) + 1  # the answers
     assert {link[1:] for link in inner} <= page.ids
-    played = [link for link in page.links if link.startswith("explore.html#")]
-    assert len(played) == len(STEPS)
-    rest = [link for link in page.links if not link.startswith("#") and link not in played]
+    explored = [link for link in page.links if link.startswith("explore.html#")]
+    assert len(explored) == len(STEPS)
+    [kept] = re.findall(r'<script type="text/plain" data-page="explore.html">(.*?)</script>', text)
+    assert b64decode(kept) == (tmp_path / "page" / "explore.html").read_bytes()
+    rest = [link for link in page.links if not link.startswith("#") and link not in explored]
     assert all(re.match("data:(text/csv|application/json);base64,", link) for link in rest)
     markdown = (tmp_path / "page" / "lesson.md").read_text()
     for heading in (f"{number}. {step(number).title}" for number in STEPS):
@@ -605,6 +621,7 @@ def test_the_lesson_is_one_page_that_needs_nothing_else(tmp_path):
     for number in STEPS:
         assert step(number).explanation in markdown
         assert step(number).exercise in markdown
+        assert f"[Play with it, set for step {number}](explore.html#" in markdown
         assert f"\n{number}. {step(number).answer}\n" in markdown
 
 

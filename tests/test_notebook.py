@@ -4,17 +4,22 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "lesson.py"
 
 
+def run(**given):
+    """What its cells show and define, run in order; what is given, no cell defines."""
+    pytest.importorskip("marimo")
+    return runpy.run_path(str(NOTEBOOK))["app"].run(defs=given)
+
+
 @pytest.fixture(scope="module")
 def found():
-    """What its cells define when they are run in order."""
-    pytest.importorskip("marimo")
-    _, defined = runpy.run_path(str(NOTEBOOK))["app"].run()
+    _, defined = run()
     return defined
 
 
@@ -39,6 +44,20 @@ def test_the_exercises_have_the_answers_of_the_model(found):
     assert loading.startswith("Four rounds no longer fit: ")
     less, more = (float(part.split(" %")[0].split()[-1]) for part in loading.split("useful", 1))
     assert less + 10 < more  # three rounds of 84 min against four of 83.75
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ({"limit": "24h", "write": "10min", "transfer": ""}, "Checkpoint every 23 h 50 min"),
+        ({"limit": "a day", "write": "10min"}, "not a duration; write for example 90min"),
+        ({"limit": "", "evictions": "", "write": "10min"}, "nothing ends a lease"),
+    ],
+)
+def test_ones_own_job_has_an_answer_or_is_told_what_to_mend(own, told):
+    """A lease of 24 h that only its limit ends has room for one checkpoint of 10 min."""
+    shown, _ = run(own=SimpleNamespace(value=own))
+    assert told in shown[-1].text
 
 
 def test_it_is_a_notebook_as_marimo_wants_it():

@@ -195,9 +195,19 @@ def add_step(report: Report, heading: str, step: Step) -> None:
         report.data(each.name, frame(each.rows))
     report.say(f"**Explain.** {step.explanation}", "**Try.**")
     report.say("\n".join(["```sh", *map(continued, step.commands), "```"]))
-    played = f"{EXPLORER}#{fragment_of(asked(step.asked).question)}"
-    report.say(f"[Play with it]({played})")
+    report.say(played(heading, step))
     report.say(f"**Work out.** {step.exercise} ([Answer](#answers))")
+
+
+def played(heading: str, step: Step) -> str:
+    """The link to the explorer as the step sets it, and what of the step it leaves out.
+
+    It names the step, for who has only links and frames read out.
+    """
+    question, notices = asked(step.asked)
+    number = heading.partition(".")[0]
+    link = f"[Play with it, set for step {number}]({EXPLORER}#{fragment_of(question)})"
+    return ". ".join([link, *(f"In the explorer {notice}" for notice in notices)])
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":

@@ -109,9 +109,13 @@ function isDark() {
 
 // Your interval: dragged along the curve, or by the slider under it.
 
-function showDrag({ window: [low, high], mine }) {
+function showDrag({ window, mine }) {
   const slider = element("drag");
-  slider.value = (1000 * Math.log(mine.interval / low)) / Math.log(high / low);
+  const [low, high] = window;
+  // Where the thumb means this already it stays, or rounding would hold it fast under the keys.
+  if (intervalAt(slider, window) !== mine.interval) {
+    slider.value = (1000 * Math.log(mine.interval / low)) / Math.log(high / low);
+  }
   slider.setAttribute("aria-valuetext", shown(mine.interval));
   element("drag-value").textContent = shown(mine.interval);
 }
@@ -120,9 +124,12 @@ function choose(interval) {
   ask({ ...page.question, interval }, true);
 }
 
+function intervalAt(slider, [low, high]) {
+  return niced((low * (high / low) ** (slider.value / 1000)) / 1e9) * 1e9;
+}
+
 function dragged() {
-  const [low, high] = page.found.window;
-  choose(niced((low * (high / low) ** (element("drag").value / 1000)) / 1e9) * 1e9);
+  choose(intervalAt(element("drag"), page.found.window));
 }
 
 function pointed(event) {

@@ -125,6 +125,10 @@ function slid(key, target) {
   return valueOf(key, spelled(seconds * 1e9));
 }
 
+function placeOf(value, { from, to }) {
+  return 1 + ((POSITIONS - 1) * Math.log(Math.max(value, from) / from)) / Math.log(to / from);
+}
+
 /** What a slider says: seconds, or a plain number. */
 function position(slider, { from, to, plain }) {
   const place = +slider.value;
@@ -133,9 +137,9 @@ function position(slider, { from, to, plain }) {
   return plain ? +value.toPrecision(2) : niced(value);
 }
 
-function setSlider(slider, { from, to }, value, said) {
-  const place = 1 + ((POSITIONS - 1) * Math.log(Math.max(value, from) / from)) / Math.log(to / from);
-  slider.value = value > 0 ? Math.round(place) : 0;
+function setSlider(slider, range, value, said) {
+  // Where the thumb means this already it stays, or rounding would hold it fast under the keys.
+  if (position(slider, range) !== value) slider.value = value > 0 ? Math.round(placeOf(value, range)) : 0;
   slider.setAttribute("aria-valuetext", said);
 }
 

@@ -62,7 +62,7 @@ def jitter() -> Step:
     picture = chart_picture(
         "Committed in a lease over the interval, with jitter and without", chart
     )
-    asked = scenario(EVICTIONS, at_interval(CAREFUL))
+    asked = scenario(EVICTIONS, JITTER, at_interval(CAREFUL))
     return step_of(SHAKEN, said, [jitter_table(rows)], picture, asked, chart=chart)
 
 
