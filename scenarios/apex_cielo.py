@@ -156,6 +156,8 @@ def write(frame: pd.DataFrame, folder: Path) -> Path:
     seed = load(SCENARIO, {}).seed
     title = "APEX on Cielo: the waste against the least there can be"
     report = Report(folder, "waste", title, seed, command="python scenarios/apex_cielo.py")
+    low, high = frame["ratio"].min(), frame["ratio"].max()
+    report.answer(f"The waste is {low:.3f} to {high:.2f} times the least there can be.")
     report.say(
         "Jobs of four classes (scenarios/apex-cielo.toml) checkpoint over one path. The bound is "
         "that of exponential losses, which no intervals and no order of transfers can beat "
@@ -165,7 +167,7 @@ def write(frame: pd.DataFrame, folder: Path) -> Path:
     report.picture("ratio", figure(frame), "Waste over the bound, by bandwidth")
     report.data("ratio", frame)
     report.table(table(frame))
-    return report.write()
+    return report.write({"seed": seed, "points": frame.to_dict("records")})
 
 
 def table(frame: pd.DataFrame) -> list[list[str]]:
