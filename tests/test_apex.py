@@ -1,5 +1,6 @@
 """APEX on Cielo, simulated: never less waste than the bound, and how much more (theory.md §5)."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -73,6 +74,17 @@ def test_one_machine_never_wastes_less_than_the_bound(apex):
     in_turn = of(frame, "Daly, one transfer at a time", 40, 8)
     sharing = of(frame, "Daly, transfers share the link", 40, 8)
     assert 1.1 < in_turn["ratio"] < sharing["ratio"] < 2
+
+
+def test_its_page_has_the_answer_the_table_and_the_numbers(apex, tmp_path):
+    row = {"mtbf_h": 2.0, "bandwidth_gb_s": 40.0, "demand": 0.5, "bound": 0.2}
+    row |= {"waste": 0.25, "waste_half_width": 0.01}
+    ways = [row | {"way": way.name, "ratio": 1.25 + n} for n, way in enumerate(apex["WAYS"])]
+    page = apex["write"](pd.DataFrame(ways), tmp_path).read_text()
+    assert "The waste is 1.250 to 5.25 times the least there can be." in page
+    assert "| 2 h | 40 GB/s | 50 % | 20.00 % | 25.00 % ± 1.00 % (1.250) |" in page
+    found = json.loads((tmp_path / "waste.json").read_text())
+    assert [point["ratio"] for point in found["points"]] == [1.25, 2.25, 3.25, 4.25, 5.25]
 
 
 @pytest.mark.slow
