@@ -241,14 +241,17 @@ def starts_over(terms: Terms, reference: Outcome, found: Outcome) -> bool:
     """After the last fault, did it do again what its checkpoint had?
 
     By the executions it took to its end, and by the time they took, which must both be more than
-    halfway from what was left of the reference to all of it.
+    halfway from what was left of the reference to all of it. A job that is not seen to checkpoint
+    is judged by its time alone, and so only where the fault came late: early ones have saved it
+    little, or nothing yet, and a start on a busy machine may take longer than that.
     """
     hit = found.hits[-1]
     later = [run for run in found.runs[hit.run + 1 :] if run.sent or not run.status & 127]
     whole = busy(reference.runs)
     if terms.way in (Way.EVICTION, Way.MANUAL):
         spared = min(whole, busy(found.runs[: hit.run + 1]))
-        return spared > SECOND // 2 and busy(later) > whole - spared // 2
+        late = spared > max(SECOND, whole) // 2
+        return late and busy(later) > whole - spared // 2
     spared = busy(reference.runs[: hit.commits])
     expected = len(reference.runs) - hit.commits / 2
     return hit.commits > 0 and len(later) > expected and busy(later) > whole - spared // 2

@@ -263,6 +263,19 @@ def test_a_job_that_never_exits_early_is_judged_by_its_time():
     assert starts_over(EVICTION, whole, later(6))
 
 
+def test_a_fault_before_half_of_its_time_tells_nothing_by_time():
+    """check_jobs/no_exit.py on a busy machine: 0.6 s to start, evicted at its first write."""
+    whole = REFERENCE._replace(runs=tuple(runs(2.3)), commits=())
+
+    def evicted_after(seconds):
+        first, after = killed(runs(seconds)[0]), runs(2.6, lease=2, begun=5 * SECOND)
+        hit = Hit(first.exited, 0, 0)
+        return whole._replace(trial=LATE, runs=(first, *after), hits=(hit,))
+
+    assert not starts_over(EVICTION, whole, evicted_after(0.9))
+    assert starts_over(EVICTION, whole, evicted_after(1.5))
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
