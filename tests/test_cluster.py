@@ -173,6 +173,7 @@ def test_local_workers(plain):
 
 def test_ctrl_c_ends_local_workers_in_silence_and_keeps_what_is_finished(tmp_path, plain):
     """As a terminal does it: all processes of the group have the signal."""
+    ckptsim(*RUN, "--engine", "compiled")  # who compiles first says so
     words = [*CKPTSIM, *RUN, "--replications", "100000", "--cluster", "local", "--workers", "2"]
     with subprocess.Popen(
         [*words, "--out", str(tmp_path)],
