@@ -74,6 +74,14 @@ function refused(texts) {
   }
   return null;
 }
+function misread(fragment) {
+  try {
+    textsIn(fragment);
+  } catch (mistake) {
+    return [mistake instanceof Mistake, mistake.message];
+  }
+  return null;
+}
 function understood(text) {
   return nanosecondsOf(text);
 }
@@ -222,6 +230,12 @@ def test_what_cannot_be_answered_is_told_in_a_sentence(texts, told):
     [[is_mistake, message]] = answers("refused", [(texts,)])
     assert is_mistake
     assert told in message
+
+
+def test_an_address_with_a_broken_code_is_a_mistake_and_no_error():
+    [[is_mistake, message]] = answers("misread", [("limit=6h&write=%zz",)])
+    assert is_mistake
+    assert message == "write: “%zz” is no part of an address; write for example write=4min"
 
 
 def test_times_are_read_as_people_write_them():

@@ -190,8 +190,18 @@ export function fragmentOf(question) {
 /** The texts by key that the part of an address after # holds. */
 export function textsIn(fragment) {
   const parts = fragment.split("&").filter((part) => part.includes("="));
-  const decoded = (text) => decodeURIComponent(text.replaceAll("+", " "));
-  return Object.fromEntries(parts.map((part) => [part.split("=", 1)[0], decoded(part.slice(part.indexOf("=") + 1))]));
+  return Object.fromEntries(parts.map((part) => {
+    const key = part.split("=", 1)[0];
+    return [key, decoded(key, part.slice(key.length + 1))];
+  }));
+}
+
+function decoded(key, text) {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    throw new Mistake(`${key}: “${text}” is no part of an address; write for example write=4min`);
+  }
 }
 
 /** The question as a command line. */
